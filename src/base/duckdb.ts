@@ -1,0 +1,137 @@
+import { mkdirSync } from "node:fs";
+import { cpus } from "node:os";
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
+import { messageOf } from "./errors.ts";
+
+export type SqlValue = string | number | bigint | boolean | null;
+export type SqlRow = Record<string, SqlValue>;
+
+export interface DuckDbOptions {
+  /** Where DuckDB spills what does not fit in memory. */
+  readonly temporaryFolder: string;
+  readonly memoryLimitMiB?: number;
+  readonly threads?: number;
+}
+
+/** One embedded, in-memory DuckDB session; files are read and written by SQL. Close it after use. */
+export interface DuckDb {
+  run(sql: string): Promise<void>;
+  rows(sql: string): Promise<SqlRow[]>;
+  /** The rows in bounded memory, a chunk of at most 2,048 at a time, column by column. */
+  chunks(sql: string): AsyncGenerator<SqlValue[][]>;
+  /** Appends rows to an existing table; values in column order. */
+  append(table: string, rows: Iterable<readonly SqlValue[]>): Promise<void>;
+  close(): void;
+}
+
+/** Opens a session; times are UTC, row order is kept, memory is bounded. */
+export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
+  mkdirSync(options.temporaryFolder, { recursive: true });
+  const instance = await DuckDBInstance.create(":memory:", {
+    threads: String(options.threads ?? Math.min(cpus().length, 8)),
+    memory_limit: `${options.memoryLimitMiB ?? 1024}MB`,
+    temp_directory: options.temporaryFolder,
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+  });
+  const connection = await instance.connect();
+  await connection.run("SET TimeZone = 'UTC'");
+  return {
+    run: async (sql) => {
+      await guarded(sql, () => connection.run(sql));
+    },
+    rows: async (sql) => {
+      const reader = await guarded(sql, () => connection.runAndReadAll(sql));
+      return reader.getRowObjects().map((row) => mapRow(row));
+    },
+    chunks: (sql) => streamChunks(connection, sql),
+    append: (table, rows) => appendRows(connection, table, rows),
+    close: () => {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+}
+
+/** A text as an SQL literal. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A name as a quoted SQL identifier. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+async function* streamChunks(
+  connection: DuckDBConnection,
+  sql: string,
+): AsyncGenerator<SqlValue[][]> {
+  const result = await guarded(sql, () => connection.stream(sql));
+  for (;;) {
+    const chunk = await guarded(sql, () => result.fetchChunk());
+    if (chunk === null || chunk.rowCount === 0) {
+      return;
+    }
+    yield chunk.getColumns().map((column) => column.map(plain));
+  }
+}
+
+async function appendRows(
+  connection: DuckDBConnection,
+  table: string,
+  rows: Iterable<readonly SqlValue[]>,
+): Promise<void> {
+  const appender = await connection.createAppender(table);
+  for (const row of rows) {
+    for (const value of row) {
+      appendValue(appender, value);
+    }
+    appender.endRow();
+  }
+  appender.closeSync();
+}
+
+type Appender = Awaited<ReturnType<DuckDBConnection["createAppender"]>>;
+
+function appendValue(appender: Appender, value: SqlValue): void {
+  if (value === null) {
+    appender.appendNull();
+  } else if (typeof value === "string") {
+    appender.appendVarchar(value);
+  } else if (typeof value === "bigint") {
+    appender.appendBigInt(value);
+  } else if (typeof value === "boolean") {
+    appender.appendBoolean(value);
+  } else {
+    appender.appendDouble(value);
+  }
+}
+
+async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new Error(`DuckDB: ${messageOf(error)}\nin: ${sql.slice(0, 4000)}`, { cause: error });
+  }
+}
+
+function mapRow(row: Record<string, DuckDBValue>): SqlRow {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]));
+}
+
+/** Whole numbers that fit become numbers; other engine types become text. */
+function plain(value: DuckDBValue): SqlValue {
+  if (typeof value === "bigint") {
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  }
+  if (
+    value === null ||
+    typeof value === "string" ||
+    typeof value === "boolean" ||
+    typeof value === "number"
+  ) {
+    return value;
+  }
+  return String(value);
+}

@@ -1,0 +1,27 @@
+/** Base: what everything stands on. Time, chance, errors, the calendar and the two databases. */
+export {
+  DAY_MS,
+  dayStart,
+  type IsoWeek,
+  isoWeekOf,
+  isoWeeksFrom,
+  parseInstant,
+  WEEK_MS,
+} from "./calendar.ts";
+export { type Clock, fixedClock, systemClock, toIso } from "./clock.ts";
+export { type DuckDb, literal, openDuckDb, quoted, type SqlRow, type SqlValue } from "./duckdb.ts";
+export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
+export { createLogger, type Logger } from "./logger.ts";
+export {
+  createProgress,
+  lineProgress,
+  type Progress,
+  type ProgressMessage,
+  relayProgress,
+  type Step,
+  silentProgress,
+} from "./progress.ts";
+export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
+export { openSqlite, type Sqlite } from "./sqlite.ts";
+export { openStore, removeStrays, type Store } from "./store.ts";
+export { acquireWriterLock } from "./writer-lock.ts";

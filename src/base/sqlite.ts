@@ -1,0 +1,16 @@
+import Database from "better-sqlite3";
+
+export type Sqlite = Database.Database;
+
+/**
+ * Opens the operational store: WAL, so that the server and the CLI work side by side, and
+ * `synchronous=FULL`, so that what was committed survives a power cut.
+ */
+export function openSqlite(file: string): Sqlite {
+  const database = new Database(file);
+  database.pragma("journal_mode = WAL");
+  database.pragma("synchronous = FULL");
+  database.pragma("foreign_keys = ON");
+  database.pragma("busy_timeout = 10000");
+  return database;
+}

@@ -1,0 +1,58 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type DuckDb, openDuckDb } from "./duckdb.ts";
+import { migrate } from "./migrate.ts";
+import { openSqlite, type Sqlite } from "./sqlite.ts";
+
+/** Where one shop's state lives: the operational database and the folders beside it. */
+export interface Store {
+  readonly folder: string;
+  readonly sqlite: Sqlite;
+  /** The folder of that name inside the store, made if absent. */
+  path(
+    name:
+      | "history"
+      | "customers"
+      | "rejects"
+      | "backtests"
+      | "audiences"
+      | "features"
+      | "temporary",
+  ): string;
+  /** A DuckDB session over the store's files. */
+  openDuckDb(options?: {
+    readonly memoryLimitMiB?: number;
+    readonly threads?: number;
+  }): Promise<DuckDb>;
+  close(): void;
+}
+
+/** Opens (and where needed creates and migrates) the store in a folder. */
+export async function openStore(folder: string): Promise<Store> {
+  mkdirSync(folder, { recursive: true });
+  const sqlite = openSqlite(join(folder, "herkoop.sqlite"));
+  await migrate(sqlite);
+  const path: Store["path"] = (name) => {
+    const inside = join(folder, name);
+    mkdirSync(inside, { recursive: true });
+    return inside;
+  };
+  return {
+    folder,
+    sqlite,
+    path,
+    openDuckDb: (options = {}) => openDuckDb({ temporaryFolder: path("temporary"), ...options }),
+    close: () => {
+      sqlite.close();
+    },
+  };
+}
+
+/** Removes files of a folder that no one refers to, such as those of an interrupted write. */
+export function removeStrays(folder: string, isKept: (name: string) => boolean): void {
+  for (const name of readdirSync(folder)) {
+    if (!isKept(name)) {
+      rmSync(join(folder, name), { recursive: true });
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import { ServiceError } from "./errors.ts";
+import type { Store } from "./store.ts";
+
+/**
+ * Makes this process the store's only writer of history; the returned function gives it back. A lock
+ * whose process is gone is taken over. Throws `conflict` while another process holds it.
+ */
+export function acquireWriterLock(store: Store): () => void {
+  store.sqlite
+    .transaction(() => {
+      const holder = store.sqlite
+        .prepare<[], number>("SELECT process_id FROM writer_lock")
+        .pluck()
+        .get();
+      if (holder !== undefined && isRunning(holder)) {
+        throw new ServiceError(
+          "conflict",
+          `process ${holder} is writing to this store; wait for it or stop it`,
+        );
+      }
+      store.sqlite.prepare("INSERT OR REPLACE INTO writer_lock VALUES (1, ?)").run(process.pid);
+    })
+    .immediate();
+  return () => {
+    store.sqlite.prepare("DELETE FROM writer_lock WHERE process_id = ?").run(process.pid);
+  };
+}
+
+function isRunning(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
