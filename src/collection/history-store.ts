@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { literal, removeStrays, type Sqlite, type Store } from "../base/index.ts";
+import { emptyHistorySql } from "./event.ts";
+
+/** What the history holds. Instants in epoch milliseconds; null while it is empty. */
+export interface HistorySummary {
+  readonly rows: number;
+  readonly firstOccurredAt: number | null;
+  readonly lastOccurredAt: number | null;
+  readonly lastKnownAt: number | null;
+}
+
+export interface HistoryFile {
+  readonly name: string;
+  readonly source: string;
+  readonly importRunId: string;
+  readonly rows: number;
+  readonly firstOccurredAt: number;
+  readonly lastOccurredAt: number;
+  readonly lastKnownAt: number;
+}
+
+export interface ImportRun {
+  readonly id: string;
+  readonly source: string;
+  readonly file: string;
+  readonly checksum: string;
+  readonly knownAtRule: string;
+  readonly rowsRead: number;
+  readonly rowsAccepted: number;
+  readonly rowsDuplicate: number;
+  readonly rowsRejected: number;
+  readonly rejectsFile: string | null;
+  readonly finishedAt: number;
+}
+
+interface FileRow {
+  readonly name: string;
+  readonly is_resolved: number;
+}
+
+/**
+ * The history as a table expression for DuckDB: every visible file, or the given ones. Columns are
+ * those of HISTORY_COLUMNS; instants are epoch milliseconds in UTC.
+ */
+export function historySql(store: Store, names: readonly string[] = historyFiles(store)): string {
+  if (names.length === 0) {
+    return emptyHistorySql();
+  }
+  const folder = store.path("history");
+  return `read_parquet([${names.map((name) => literal(join(folder, name))).join(", ")}])`;
+}
+
+/** The visible files, oldest first; `unresolved` only those whose identifiers have no customer yet. */
+export function historyFiles(store: Store, which: "all" | "unresolved" = "all"): string[] {
+  return store.sqlite
+    .prepare<[], FileRow>("SELECT name, is_resolved FROM history_file ORDER BY rowid")
+    .all()
+    .filter((file) => which === "all" || file.is_resolved === 0)
+    .map((file) => file.name);
+}
+
+/** Marks files as resolved; call inside the transaction that stores their customers. */
+export function markResolved(store: Store, names: readonly string[]): void {
+  const update = store.sqlite.prepare("UPDATE history_file SET is_resolved = 1 WHERE name = ?");
+  for (const name of names) {
+    update.run(name);
+  }
+}
+
+/** Counts and span of the history, from the manifest alone. */
+export function historySummary(store: Store): HistorySummary {
+  const row = store.sqlite
+    .prepare<
+      [],
+      { rows: number | null; first: number | null; last: number | null; known: number | null }
+    >(
+      `SELECT sum(row_count) AS rows, min(first_occurred_at) AS first,
+              max(last_occurred_at) AS last, max(last_known_at) AS known FROM history_file`,
+    )
+    .get();
+  return {
+    rows: row?.rows ?? 0,
+    firstOccurredAt: row?.first ?? null,
+    lastOccurredAt: row?.last ?? null,
+    lastKnownAt: row?.known ?? null,
+  };
+}
+
+/** Past imports, the latest first. */
+export function importRuns(store: Store): ImportRun[] {
+  return store.sqlite
+    .prepare<[], ImportRun>(
+      `SELECT id, source, file, checksum, known_at_rule AS knownAtRule, rows_read AS rowsRead,
+              rows_accepted AS rowsAccepted, rows_duplicate AS rowsDuplicate, rows_rejected AS rowsRejected,
+              rejects_file AS rejectsFile, finished_at AS finishedAt
+       FROM import_run ORDER BY finished_at DESC, rowid DESC`,
+    )
+    .all();
+}
+
+/** The import that already brought in these very bytes under this mapping, if any. */
+export function findImport(store: Store, id: string): ImportRun | undefined {
+  return importRuns(store).find((run) => run.id === id);
+}
+
+/** Makes an import visible: its source, its run and (where it brought rows) its file, at once. */
+export function recordImport(
+  store: Store,
+  mapping: { readonly source: string; readonly json: string },
+  run: ImportRun,
+  file: HistoryFile | null,
+): void {
+  store.sqlite.transaction(() => {
+    upsertSource(store.sqlite, mapping.source, mapping.json, run.finishedAt);
+    store.sqlite
+      .prepare(
+        `INSERT INTO import_run VALUES (@id, @source, @file, @checksum, @knownAtRule, @rowsRead,
+           @rowsAccepted, @rowsDuplicate, @rowsRejected, @rejectsFile, @finishedAt)`,
+      )
+      .run(run);
+    if (file !== null) {
+      store.sqlite
+        .prepare(
+          `INSERT INTO history_file VALUES (@name, @source, @importRunId, @rows,
+             @firstOccurredAt, @lastOccurredAt, @lastKnownAt, 0)`,
+        )
+        .run(file);
+    }
+  })();
+}
+
+/** Stores a source's mapping; product rules and consent statements take effect at the next build. */
+export function upsertSource(sqlite: Sqlite, source: string, json: string, now: number): void {
+  sqlite
+    .prepare(
+      `INSERT INTO source VALUES (?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET mapping = excluded.mapping, updated_at = excluded.updated_at`,
+    )
+    .run(source, json, now);
+}
+
+/** Every source's mapping as JSON text, by name. */
+export function sourceMappings(store: Store): Map<string, string> {
+  const rows = store.sqlite
+    .prepare<[], { name: string; mapping: string }>(
+      "SELECT name, mapping FROM source ORDER BY name",
+    )
+    .all();
+  return new Map(rows.map((row) => [row.name, row.mapping]));
+}
+
+/** Removes files that an interrupted import left behind; the manifest says what exists. */
+export function removeUnlistedHistory(store: Store): void {
+  const visible = new Set(historyFiles(store));
+  removeStrays(store.path("history"), (name) => visible.has(name));
+}

@@ -1,0 +1,232 @@
+import { closeSync, fsyncSync, openSync, renameSync } from "node:fs";
+import { basename, join } from "node:path";
+import {
+  type DuckDb,
+  literal,
+  messageOf,
+  nearest,
+  quoted,
+  ServiceError,
+  type Step,
+  type Store,
+} from "../base/index.ts";
+import { HISTORY_COLUMNS } from "./event.ts";
+import { type HistoryFile, historySql } from "./history-store.ts";
+import { type Mapping, mappedColumns } from "./mapping.ts";
+import { linkRefunds } from "./refund-store.ts";
+import { type FileFormat, readerSql, sourceSql, stageSql } from "./stage-sql.ts";
+
+/** What to read. */
+export interface StagingRequest {
+  readonly file: string;
+  readonly mapping: Mapping;
+  readonly format: FileFormat;
+}
+
+/** Counts of rows. */
+export interface StagedCounts {
+  readonly rowsRead: number;
+  readonly rowsAccepted: number;
+  readonly rowsDuplicate: number;
+  readonly rowsRejected: number;
+}
+
+/**
+ * Reads a file into tables of the session: `readable` (event lines), `reject`, `new_line` (what the
+ * history does not hold yet) and `event_line` (the same, refunds linked). Changes nothing on disk.
+ */
+export async function stage(
+  duckdb: DuckDb,
+  store: Store,
+  now: number,
+  request: StagingRequest,
+  step: Step | undefined,
+): Promise<void> {
+  const { file, format, mapping } = request;
+  const columns = await sourceColumns(duckdb, mapping, format, file);
+  const mapped = mappedColumns(mapping);
+  const unmapped = columns.filter((name) => !mapped.has(name));
+  await guardedRead(file, () =>
+    duckdb.run(`CREATE TEMP TABLE source_row AS ${sourceSql(format, file, columns)}`),
+  );
+  step?.update(2, 8);
+  await duckdb.run(
+    `CREATE TEMP TABLE staged AS ${stageSql(mapping, format, columns, unmapped, now)} ORDER BY row_number`,
+  );
+  step?.update(3, 8);
+  await collectRejects(duckdb, format, columns);
+  await duckdb.run("DROP TABLE source_row");
+  const suffix =
+    mapping.fields.messageId === undefined
+      ? "message_id || '-' || row_number() OVER (PARTITION BY message_id ORDER BY row_number)"
+      : "message_id";
+  await duckdb.run(
+    `CREATE TEMP TABLE readable AS SELECT * REPLACE (${suffix} AS message_id) FROM staged WHERE error IS NULL`,
+  );
+  await duckdb.run("DROP TABLE staged");
+  step?.update(4, 8);
+  await duckdb.run(
+    `CREATE TEMP TABLE new_line AS
+     SELECT r.* EXCLUDE (occurrence) FROM (
+       SELECT *, row_number() OVER (PARTITION BY message_id ORDER BY row_number) AS occurrence FROM readable
+     ) r
+     WHERE r.occurrence = 1 AND NOT EXISTS (
+       SELECT 1 FROM ${historySql(store)} h
+       WHERE h.source = ${literal(mapping.source)} AND h.message_id = r.message_id)
+     ORDER BY r.occurred_at_ms, r.row_number`,
+  );
+  step?.update(5, 8);
+  await linkRefunds(duckdb, store, mapping);
+  step?.update(6, 8);
+}
+
+/** The columns to read: all of a CSV or Parquet file, the mapped ones of JSON lines. */
+async function sourceColumns(
+  duckdb: DuckDb,
+  mapping: Mapping,
+  format: FileFormat,
+  file: string,
+): Promise<string[]> {
+  const mapped = mappedColumns(mapping);
+  if (format === "jsonl") {
+    return [...mapped.keys()];
+  }
+  const described = await guardedRead(file, () =>
+    duckdb.rows(`DESCRIBE SELECT * FROM ${readerSql(format, file)}`),
+  );
+  const columns = described.map((row) => String(row["column_name"]));
+  for (const [name, field] of mapped) {
+    if (!columns.includes(name)) {
+      throw new ServiceError(
+        "invalid-input",
+        `mapping: ${field} names the column "${name}", which ${basename(file)} does not have; nearest: ${nearest(name, columns).join(", ")}`,
+        { field },
+      );
+    }
+  }
+  return columns;
+}
+
+/** Fills `reject(row_number, field, reason, content)`; malformed CSV lines keep their own line. */
+async function collectRejects(
+  duckdb: DuckDb,
+  format: FileFormat,
+  columns: readonly string[],
+): Promise<void> {
+  const content =
+    format === "jsonl"
+      ? "s.source_line"
+      : `CAST(json_object(${columns.map((name) => `${literal(name)}, s.${quoted(name)}`).join(", ")}) AS VARCHAR)`;
+  const malformed =
+    format === "csv"
+      ? `SELECT line - 1 AS row_number, coalesce(any_value(column_name), '') AS field,
+           'malformed line: ' || any_value(error_type) AS reason, any_value(csv_line) AS content
+         FROM reject_errors GROUP BY line`
+      : "SELECT NULL AS row_number, NULL AS field, NULL AS reason, NULL AS content WHERE 1 = 0";
+  await duckdb.run(`CREATE TEMP TABLE malformed AS ${malformed}`);
+  await duckdb.run(
+    `CREATE TEMP TABLE reject AS
+     WITH skipped AS (
+       SELECT row_number - row_number() OVER (ORDER BY row_number) AS good_before FROM malformed
+     )
+     SELECT * FROM (
+       SELECT t.row_number + (SELECT count(*) FROM skipped WHERE good_before < t.row_number) AS row_number,
+              t.error.field AS field, t.error.reason AS reason, ${content} AS content
+       FROM staged t JOIN source_row s USING (row_number) WHERE t.error IS NOT NULL
+       UNION ALL SELECT row_number, field, reason, content FROM malformed
+     ) ORDER BY row_number`,
+  );
+}
+
+/** Writes the rejected rows as CSV, if a file is named. */
+export async function writeRejects(duckdb: DuckDb, rejectsFile: string | null): Promise<void> {
+  if (rejectsFile !== null) {
+    await duckdb.run(
+      `COPY (SELECT row_number AS "row", field, reason, content FROM reject ORDER BY row_number)
+       TO ${literal(rejectsFile)} (FORMAT csv, HEADER)`,
+    );
+  }
+}
+
+/** Writes the new lines as a history file, flushed; null where there are none. Not visible until it is recorded. */
+export async function writeHistory(
+  duckdb: DuckDb,
+  store: Store,
+  source: string,
+  importRunId: string,
+): Promise<HistoryFile | null> {
+  const summary = (
+    await duckdb.rows(
+      `SELECT count(*) AS n, min(occurred_at_ms) AS first, max(occurred_at_ms) AS last, max(known_at_ms) AS known FROM new_line`,
+    )
+  )[0];
+  if (summary === undefined || summary["n"] === 0) {
+    return null;
+  }
+  const name = `${source}-${importRunId}.parquet`;
+  const target = join(store.path("history"), name);
+  const columns = HISTORY_COLUMNS.map(([column, type]) =>
+    column === "source"
+      ? `${literal(source)} AS source`
+      : `CAST(${column} AS ${type}) AS ${column}`,
+  );
+  await duckdb.run(
+    `COPY (SELECT ${columns.join(", ")} FROM event_line ORDER BY occurred_at_ms, row_number, line)
+     TO ${literal(`${target}.partial`)} (FORMAT parquet, COMPRESSION zstd)`,
+  );
+  flush(`${target}.partial`);
+  renameSync(`${target}.partial`, target);
+  flush(store.path("history"));
+  return {
+    name,
+    source,
+    importRunId,
+    rows: Number(summary["n"]),
+    firstOccurredAt: Number(summary["first"]),
+    lastOccurredAt: Number(summary["last"]),
+    lastKnownAt: Number(summary["known"]),
+  };
+}
+
+/** How many rows were read, are new, are known, can't be read. */
+export async function countStaged(duckdb: DuckDb): Promise<StagedCounts> {
+  const row = (
+    await duckdb.rows(
+      `SELECT (SELECT count(*) FROM readable) AS readable, (SELECT count(*) FROM new_line) AS accepted,
+              (SELECT count(*) FROM reject) AS rejected`,
+    )
+  )[0];
+  const readable = Number(row?.["readable"]);
+  const rowsAccepted = Number(row?.["accepted"]);
+  const rowsRejected = Number(row?.["rejected"]);
+  return {
+    rowsRead: readable + rowsRejected,
+    rowsAccepted,
+    rowsDuplicate: readable - rowsAccepted,
+    rowsRejected,
+  };
+}
+
+/** Rows of `name` and `n` as a record. */
+export async function countsBy(duckdb: DuckDb, sql: string): Promise<Record<string, number>> {
+  const rows = await duckdb.rows(sql);
+  return Object.fromEntries(rows.map((row) => [String(row["name"]), Number(row["n"])]));
+}
+
+async function guardedRead<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const reason = messageOf(error).split("\n")[0] ?? "";
+    throw new ServiceError("invalid-input", `file: cannot read ${basename(file)}: ${reason}`, {
+      field: "file",
+      cause: error,
+    });
+  }
+}
+
+function flush(path: string): void {
+  const handle = openSync(path, "r");
+  fsyncSync(handle);
+  closeSync(handle);
+}

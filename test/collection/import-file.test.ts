@@ -1,0 +1,343 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { literal, ServiceError, type SqlRow, type Store } from "../../src/base/index.ts";
+import {
+  historySql,
+  historySummary,
+  importFile,
+  type Mapping,
+  parseMapping,
+} from "../../src/collection/index.ts";
+import { importLines, type ShopLine, shopClock, shopMapping } from "../support/shop.ts";
+import { withStore } from "../support/temporary.ts";
+
+async function history(store: Store, columns = "*"): Promise<SqlRow[]> {
+  const duckdb = await store.openDuckDb();
+  const rows = await duckdb.rows(
+    `SELECT ${columns} FROM ${historySql(store)} ORDER BY occurred_at_ms, message_id, line`,
+  );
+  duckdb.close();
+  return rows;
+}
+
+const LINES: readonly ShopLine[] = [
+  { user: "u1", order: "o1", product: "A", quantity: 2, price: 3.5, at: "2024-01-05T10:00:00Z" },
+  { user: "u1", order: "o1", product: "A", quantity: 2, price: 3.5, at: "2024-01-05T10:00:00Z" },
+  { user: "u2", order: "o2", product: "B", quantity: 1, price: 9, at: "2024-01-06T10:00:00+01:00" },
+];
+
+describe("collection/import-file", () => {
+  it("keeps equal lines of one file apart and changes nothing on a second import", async () => {
+    await withStore(async (store, folder) => {
+      const first = await importLines(store, folder, LINES);
+      expect(first).to.include({ rowsRead: 3, rowsAccepted: 3, rowsDuplicate: 0, rowsRejected: 0 });
+      const again = await importLines(store, folder, LINES);
+      expect(again).to.include({ alreadyImported: true, rowsAccepted: 0, rowsDuplicate: 3 });
+      expect(await history(store)).to.have.length(3);
+      expect(historySummary(store)).to.deep.include({
+        rows: 3,
+        firstOccurredAt: Date.UTC(2024, 0, 5, 10),
+      });
+    });
+  });
+
+  it("takes only the new lines of a file that has grown, and of a renamed copy none", async () => {
+    await withStore(async (store, folder) => {
+      await importLines(store, folder, LINES);
+      const grown = [...LINES, ...LINES.slice(0, 1), { user: "u3", at: "2024-02-01T00:00:00Z" }];
+      const report = await importLines(store, folder, grown, shopMapping(), "grown.csv");
+      expect(report).to.include({ rowsRead: 5, rowsAccepted: 2, rowsDuplicate: 3 });
+      const copy = await importLines(
+        store,
+        folder,
+        [...grown].reverse(),
+        shopMapping(),
+        "copy.csv",
+      );
+      expect(copy).to.include({ rowsAccepted: 0, rowsDuplicate: 5 });
+    });
+  });
+
+  it("sets bad rows aside with number, field and reason, and lets the good ones pass", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "bad.csv");
+      writeFileSync(
+        file,
+        [
+          "user,visitor,event,order,product,quantity,price,at,known",
+          "u1,,order,o1,A,1,10,2024-01-05T10:00:00Z,2024-01-05T10:00:00Z",
+          "u1,,order,o2,A,1,10,05/01/2024,2024-01-05T10:00:00Z",
+          "u1,,order,o3,A,many,10,2024-01-05T10:00:00Z,2024-01-05T10:00:00Z",
+          "u1,,order,o4,A,1,10,2024-01-05T10:00:00,2024-01-05T10:00:00Z",
+          "u1,,,o5,A,1,10,2024-01-05T10:00:00Z,2024-01-05T10:00:00Z",
+          "u1,,order,o6,A,1,10,2031-01-05T10:00:00Z,2024-01-05T10:00:00Z",
+          "u1,,order,o7,A,1,1e999,2024-01-05T10:00:00Z,2024-01-05T10:00:00Z",
+          "u1,,order,o8,A,1,10,,2024-01-05T10:00:00Z",
+          "u2,,order,o9,A,1,10,2024-01-07T10:00:00Z,2024-01-07T10:00:00Z",
+          "",
+        ].join("\n"),
+      );
+      const report = await importFile(store, shopClock, { file, mapping: shopMapping() });
+      expect(report).to.include({ rowsRead: 9, rowsAccepted: 2, rowsRejected: 7 });
+      const rejects = readFileSync(report.rejectsFile ?? "", "utf8")
+        .trim()
+        .split("\n");
+      const firstCells = rejects.map((row) => row.split(",").slice(0, 2).join(","));
+      expect(firstCells).to.deep.equal([
+        "row,field",
+        "2,occurredAt",
+        "3,quantity",
+        "4,occurredAt",
+        "5,event",
+        "6,occurredAt",
+        "7,price",
+        "8,occurredAt",
+      ]);
+      expect(rejects[2]).to.include('expected a number, got ""many""');
+      expect(rejects[5]).to.include("lies in the future");
+    });
+  });
+
+  it("numbers rows by the file where a malformed line was skipped", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "ragged.csv");
+      const rows = Array.from(
+        { length: 40 },
+        (_, i) => `u${i},,order,o${i},A,1,10,2024-01-05T10:00:00Z,2024-01-05T10:00:00Z`,
+      );
+      rows[10] = `${rows[10] ?? ""},one,cell,too,many`;
+      rows[20] = "u20,,order,o20,A,x,10,2024-01-05T10:00:00Z,2024-01-05T10:00:00Z";
+      writeFileSync(
+        file,
+        ["user,visitor,event,order,product,quantity,price,at,known", ...rows, ""].join("\n"),
+      );
+      const report = await importFile(store, shopClock, { file, mapping: shopMapping() });
+      expect(report).to.include({ rowsAccepted: 38, rowsRejected: 2 });
+      const numbers = readFileSync(report.rejectsFile ?? "", "utf8")
+        .trim()
+        .split("\n")
+        .slice(1);
+      expect(numbers.map((row) => row.split(",")[0])).to.deep.equal(["11", "21"]);
+    });
+  });
+
+  it("tells what would happen without doing it", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "events.csv");
+      writeFileSync(
+        file,
+        "user,visitor,event,order,product,quantity,price,at,known\nu1,,order,o1,A,1,x,2024-01-05T10:00:00Z,2024-01-05T10:00:00Z\nu1,,order,o1,A,1,1,2024-01-05T10:00:00Z,2024-01-05T10:00:00Z\n",
+      );
+      const report = await importFile(store, shopClock, {
+        file,
+        mapping: shopMapping(),
+        dryRun: true,
+      });
+      expect(report).to.include({
+        dryRun: true,
+        rowsAccepted: 1,
+        rowsRejected: 1,
+        rejectsFile: null,
+      });
+      expect(report.events).to.deep.equal({ "Order Completed": 1 });
+      expect(historySummary(store).rows).to.equal(0);
+      expect(readdirSync(store.path("history"))).to.deep.equal([]);
+      expect(readdirSync(store.path("rejects"))).to.deep.equal([]);
+    });
+  });
+
+  it("reads local times in their zone, through the change of the clocks", async () => {
+    await withStore(async (store, folder) => {
+      const mapping = shopMapping({
+        knownAt: "occurredAt",
+        fields: { occurredAt: { column: "at", zone: "Europe/London" }, userId: "user" },
+      });
+      const file = join(folder, "local.csv");
+      writeFileSync(
+        file,
+        "user,event,at\na,order,2011-01-10 08:26:00\nb,order,2011-07-10 08:26:00\nc,order,2011-07-11T08:26:00Z\n",
+      );
+      await importFile(store, shopClock, { file, mapping });
+      const instants = (await history(store)).map((row) =>
+        new Date(Number(row["occurred_at_ms"])).toISOString(),
+      );
+      expect(instants).to.deep.equal([
+        "2011-01-10T08:26:00.000Z",
+        "2011-07-10T07:26:00.000Z",
+        "2011-07-11T08:26:00.000Z",
+      ]);
+    });
+  });
+
+  it("reads epochs and stated formats", async () => {
+    const read = async (
+      store: Store,
+      folder: string,
+      name: string,
+      time: object,
+      text: string,
+    ): Promise<string> => {
+      const file = join(folder, `${name}.csv`);
+      writeFileSync(file, `user,event,at\n${name},order,${text}\n`);
+      const mapping = shopMapping({
+        knownAt: "now",
+        source: name,
+        fields: { occurredAt: { column: "at", ...time }, userId: "user" },
+      });
+      expect(await importFile(store, shopClock, { file, mapping }), name).to.include({
+        rowsAccepted: 1,
+      });
+      const rows = await history(store);
+      const row = rows.find((one) => one["source"] === name);
+      expect(row?.["known_at_ms"]).to.equal(shopClock.now());
+      return new Date(Number(row?.["occurred_at_ms"])).toISOString();
+    };
+    await withStore(async (store, folder) => {
+      expect(await read(store, folder, "seconds", { epoch: "seconds" }, "1324000000")).to.equal(
+        "2011-12-16T01:46:40.000Z",
+      );
+      expect(
+        await read(store, folder, "micros", { epoch: "microseconds" }, "1324000000123000"),
+      ).to.equal("2011-12-16T01:46:40.123Z");
+      expect(
+        await read(store, folder, "day", { format: "%Y%m%d", zone: "UTC" }, "19970101"),
+      ).to.equal("1997-01-01T00:00:00.000Z");
+    });
+  });
+
+  it("reads JSON lines by dotted paths and keeps the whole line", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "events.jsonl");
+      const event = {
+        type: "track",
+        event: "Product Viewed",
+        userId: "u1",
+        timestamp: "2024-01-05T10:00:00Z",
+        properties: { product_id: "A", price: 4.5 },
+      };
+      writeFileSync(
+        file,
+        `${JSON.stringify(event)}\n{"event": broken\n${JSON.stringify({ ...event, timestamp: null })}\n`,
+      );
+      const mapping = parseMapping({
+        source: "clicks",
+        event: { column: "event" },
+        fields: {
+          occurredAt: { column: "timestamp" },
+          userId: "userId",
+          productId: "properties.product_id",
+          price: "properties.price",
+        },
+      });
+      const report = await importFile(store, shopClock, { file, mapping });
+      expect(report).to.include({ rowsAccepted: 1, rowsRejected: 2 });
+      const [row] = await history(store);
+      expect(row).to.include({
+        event: "Product Viewed",
+        product_id: "A",
+        price: 4.5,
+        user_id: "u1",
+      });
+      expect(JSON.parse(String(row?.["properties"]))).to.deep.equal(event);
+      expect(report.rejectReasons).to.deep.equal({
+        "line: not valid JSON": 1,
+        "occurredAt: missing": 1,
+      });
+    });
+  });
+
+  it("keeps columns the mapping does not name, and reads Parquet", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "orders.parquet");
+      const duckdb = await store.openDuckDb();
+      await duckdb.run(
+        `COPY (SELECT 'u1' AS who, TIMESTAMP '2024-01-05 10:00:00' AS at, 'DE' AS country, 7 AS store_id) TO ${literal(file)} (FORMAT parquet)`,
+      );
+      duckdb.close();
+      const mapping: Mapping = parseMapping({
+        source: "till",
+        event: [{ name: "Order Completed" }],
+        fields: { occurredAt: { column: "at", zone: "UTC" }, userId: "who" },
+      });
+      await importFile(store, shopClock, { file, mapping });
+      const [row] = await history(store);
+      expect(JSON.parse(String(row?.["properties"]))).to.deep.equal({
+        country: "DE",
+        store_id: "7",
+      });
+    });
+  });
+
+  it("splits a refund over what it cancels, also in an earlier file", async () => {
+    await withStore(async (store, folder) => {
+      await importLines(store, folder, [
+        { user: "u1", order: "o1", quantity: 2, at: "2024-01-01T10:00:00Z" },
+        { user: "u1", order: "o2", quantity: 3, at: "2024-01-02T10:00:00Z" },
+      ]);
+      await importLines(
+        store,
+        folder,
+        [{ user: "u1", event: "refund", order: "r1", quantity: 4, at: "2024-01-03T10:00:00Z" }],
+        shopMapping(),
+        "refunds.csv",
+      );
+      const refunds = (await history(store)).filter((row) => row["event"] === "Order Refunded");
+      expect(refunds.map((row) => row["quantity"])).to.deep.equal([3, 1]);
+      expect(refunds.map((row) => row["line"])).to.deep.equal([0, 1]);
+      expect(new Set(refunds.map((row) => row["refunded_message_id"])).size).to.equal(2);
+    });
+  });
+
+  it("refuses what it cannot read, naming the field", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "events.csv");
+      writeFileSync(file, "user,event,at\nu,order,2024-01-01\n");
+      const failing = async (request: Parameters<typeof importFile>[2]): Promise<ServiceError> => {
+        const error = await importFile(store, shopClock, request).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        expect(error).to.be.instanceOf(ServiceError);
+        return error as ServiceError;
+      };
+      expect(
+        (await failing({ file: join(folder, "absent.csv"), mapping: shopMapping() })).field,
+      ).to.equal("file");
+      const wrongColumn = await failing({ file, mapping: shopMapping() });
+      expect(wrongColumn.message).to.match(
+        /names the column "\w+", which events.csv does not have; nearest: /,
+      );
+      writeFileSync(join(folder, "orders.xls"), "x");
+      expect(
+        (await failing({ file: join(folder, "orders.xls"), mapping: shopMapping() })).field,
+      ).to.equal("format");
+      writeFileSync(join(folder, "no.parquet"), "not parquet");
+      expect(
+        (await failing({ file: join(folder, "no.parquet"), mapping: shopMapping() })).message,
+      ).to.match(/^file: cannot read no.parquet/);
+      expect(existsSync(store.path("history"))).to.equal(true);
+      expect(readdirSync(store.path("history"))).to.deep.equal([]);
+    });
+  });
+
+  it("refuses a mapping with an unknown or missing field, naming it", () => {
+    expect(() =>
+      parseMapping({ source: "s", event: [{ name: "x" }], fields: { occuredAt: { column: "t" } } }),
+    ).to.throw(ServiceError, /fields/);
+    expect(() =>
+      parseMapping({
+        source: "S!",
+        event: [{ name: "x" }],
+        fields: { occurredAt: { column: "t" } },
+      }),
+    ).to.throw(ServiceError, /source/);
+    expect(() =>
+      parseMapping({
+        source: "s",
+        event: [{ when: { column: "a", equals: "b", lessThan: 1 }, name: "x" }],
+        fields: { occurredAt: { column: "t" } },
+      }),
+    ).to.throw(ServiceError, /exactly one test|event/);
+  });
+});
