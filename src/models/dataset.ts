@@ -1,0 +1,55 @@
+/**
+ * Rows to learn from or to score: a matrix of features and, where known, what happened.
+ * `features` is row-major, rows × featureNames.length; NaN is "unknown".
+ */
+export interface Dataset {
+  readonly featureNames: readonly string[];
+  readonly rows: number;
+  readonly features: Float32Array;
+  /** The instant each row pretends is now, epoch ms. */
+  readonly cutoffs: Float64Array;
+  readonly customers: Int32Array;
+  readonly products: readonly string[];
+  /** 0-based interval of the first purchase after the cutoff; -1 where none was seen. */
+  readonly events: Int16Array;
+  /** Whole intervals the data reach after the cutoff; 0 where nothing is known. */
+  readonly observed: Int16Array;
+}
+
+/** The rows for which `keep` says so, in their order. */
+export function selectRows(dataset: Dataset, keep: (row: number) => boolean): Dataset {
+  const kept: number[] = [];
+  for (let row = 0; row < dataset.rows; row++) {
+    if (keep(row)) {
+      kept.push(row);
+    }
+  }
+  const width = dataset.featureNames.length;
+  const features = new Float32Array(kept.length * width);
+  kept.forEach((row, index) => {
+    features.set(dataset.features.subarray(row * width, (row + 1) * width), index * width);
+  });
+  return {
+    featureNames: dataset.featureNames,
+    rows: kept.length,
+    features,
+    cutoffs: Float64Array.from(kept, (row) => dataset.cutoffs[row] ?? 0),
+    customers: Int32Array.from(kept, (row) => dataset.customers[row] ?? 0),
+    products: dataset.products.length === 0 ? [] : kept.map((row) => dataset.products[row] ?? ""),
+    events: Int16Array.from(kept, (row) => dataset.events[row] ?? -1),
+    observed: Int16Array.from(kept, (row) => dataset.observed[row] ?? 0),
+  };
+}
+
+/** One feature of every row. Throws where the data set has no such feature. */
+export function featureColumn(dataset: Dataset, name: string): Float32Array {
+  const index = dataset.featureNames.indexOf(name);
+  if (index < 0) {
+    throw new Error(`the data set has no feature "${name}"`);
+  }
+  const width = dataset.featureNames.length;
+  return Float32Array.from(
+    { length: dataset.rows },
+    (_, row) => dataset.features[row * width + index] ?? Number.NaN,
+  );
+}

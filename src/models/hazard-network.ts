@@ -1,0 +1,232 @@
+import type * as TensorFlow from "@tensorflow/tfjs";
+import { seededRandom, shuffle } from "../base/index.ts";
+import type { Dataset } from "./dataset.ts";
+import { fitPreprocessing, inputMatrix, inputWidth, type Preprocessing } from "./preprocess.ts";
+import type { TensorBackend, Tf } from "./tensor-backend.ts";
+
+/**
+ * A discrete-time hazard network: one logit per interval, sigmoid(logit k) = P(purchase in interval
+ * k | none before), trained with the censored likelihood (Gensheimer & Narasimhan 2019, "A scalable
+ * discrete-time survival model for neural networks"). With one interval it is a binary classifier.
+ */
+export interface HazardSettings {
+  readonly hiddenUnits: readonly number[];
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Decoupled decay of the kernels per step, times the learning rate (Loshchilov & Hutter 2019). */
+  readonly weightDecay: number;
+  /** How many networks, differing in seed only, have their logits averaged. */
+  readonly members: number;
+  readonly seed: number;
+  /** The features it reads; all of the data set's unless given. */
+  readonly featureNames?: readonly string[];
+}
+
+/** A dense layer as plain numbers: kernel is inputs × units, row-major. */
+export interface DenseLayer {
+  readonly inputs: number;
+  readonly units: number;
+  readonly kernel: Float32Array;
+  readonly bias: Float32Array;
+}
+
+/** A trained network, without any tensor: enough to save, load and serve it. */
+export interface TrainedNetwork {
+  readonly preprocessing: Preprocessing;
+  readonly intervals: number;
+  /** Per member, its layers; ReLU between them, none after the last. */
+  readonly members: readonly (readonly DenseLayer[])[];
+}
+
+export interface TrainingRun {
+  readonly network: TrainedNetwork;
+  /** Mean negative log likelihood of the training rows in each epoch of the last member. */
+  readonly losses: readonly number[];
+  readonly rowsPerSecond: number;
+}
+
+/** Trains on all rows with at least one observed interval. `onEpoch` is told after each epoch. */
+export async function trainHazardNetwork(
+  backend: TensorBackend,
+  dataset: Dataset,
+  intervals: number,
+  settings: HazardSettings,
+  onEpoch?: (done: number, total: number) => void,
+): Promise<TrainingRun> {
+  const preprocessing = fitPreprocessing(dataset, settings.featureNames);
+  const inputs = inputMatrix(preprocessing, dataset);
+  const members: DenseLayer[][] = [];
+  let losses: number[] = [];
+  const started = performance.now();
+  for (let member = 0; member < settings.members; member++) {
+    const seed = settings.seed * 1000 + member;
+    const model = defineNetwork(
+      backend.tf,
+      inputWidth(preprocessing),
+      intervals,
+      settings.hiddenUnits,
+      seed,
+    );
+    losses = await fit(backend.tf, model, { dataset, inputs, intervals, settings, seed }, (epoch) =>
+      onEpoch?.(member * settings.epochs + epoch, settings.members * settings.epochs),
+    );
+    members.push(readLayers(model));
+    model.dispose();
+  }
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    network: { preprocessing, intervals, members },
+    losses,
+    rowsPerSecond: (dataset.rows * settings.epochs * settings.members) / seconds,
+  };
+}
+
+/** The network as a tfjs layers model; initial weights follow from the seed. */
+export function defineNetwork(
+  tf: Tf,
+  inputs: number,
+  intervals: number,
+  hiddenUnits: readonly number[],
+  seed: number,
+): TensorFlow.LayersModel {
+  const input = tf.input({ shape: [inputs] });
+  let value = input;
+  hiddenUnits.forEach((units, layer) => {
+    const kernelInitializer = tf.initializers.heNormal({ seed: seed * 100 + layer });
+    value = tf.layers
+      .dense({ units, activation: "relu", kernelInitializer })
+      .apply(value) as TensorFlow.SymbolicTensor;
+  });
+  const kernelInitializer = tf.initializers.glorotNormal({ seed: seed * 100 + 99 });
+  // Purchases are rare: starting at a low hazard saves the first epoch from learning the base rate.
+  const biasInitializer = tf.initializers.constant({ value: -4 });
+  const output = tf.layers
+    .dense({ units: intervals, kernelInitializer, biasInitializer })
+    .apply(value);
+  return tf.model({ inputs: input, outputs: output as TensorFlow.SymbolicTensor });
+}
+
+/** The layers of a model made by `defineNetwork`, as plain numbers. */
+export function readLayers(model: TensorFlow.LayersModel): DenseLayer[] {
+  return model.layers
+    .filter((layer) => layer.getWeights().length === 2)
+    .map((layer) => {
+      const [kernel, bias] = layer.getWeights();
+      if (kernel === undefined || bias === undefined) {
+        throw new Error("a dense layer without kernel or bias");
+      }
+      const [inputs = 0, units = 0] = kernel.shape;
+      return {
+        inputs,
+        units,
+        kernel: Float32Array.from(kernel.dataSync()),
+        bias: Float32Array.from(bias.dataSync()),
+      };
+    });
+}
+
+interface FitTask {
+  readonly dataset: Dataset;
+  readonly inputs: Float32Array;
+  readonly intervals: number;
+  readonly settings: HazardSettings;
+  readonly seed: number;
+}
+
+async function fit(
+  tf: Tf,
+  model: TensorFlow.LayersModel,
+  task: FitTask,
+  onEpoch: (epoch: number) => void,
+): Promise<number[]> {
+  const { dataset, settings } = task;
+  const order = Int32Array.from({ length: dataset.rows }, (_, row) => row);
+  const random = seededRandom(task.seed);
+  const batches = Math.ceil(dataset.rows / settings.batchSize);
+  const steps = batches * settings.epochs;
+  const optimizer = tf.train.adam(settings.learningRate);
+  const schedule = optimizer as unknown as { learningRate: number };
+  const losses: number[] = [];
+  for (let epoch = 0; epoch < settings.epochs; epoch++) {
+    shuffle(order, random);
+    let total = 0;
+    for (let batch = 0; batch < batches; batch++) {
+      const rate = learningRateAt(epoch * batches + batch, steps, settings.learningRate);
+      schedule.learningRate = rate;
+      const rows = order.subarray(batch * settings.batchSize, (batch + 1) * settings.batchSize);
+      total += step(tf, model, optimizer, task, rows, rate * settings.weightDecay) * rows.length;
+      if (batch % 32 === 31) {
+        // Lets timers, messages and cancellation in.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    losses.push(total / dataset.rows);
+    onEpoch(epoch + 1);
+  }
+  optimizer.dispose();
+  return losses;
+}
+
+/** One-cycle: linear warm-up over a tenth of the steps, then a cosine down to nothing. */
+function learningRateAt(step: number, steps: number, peak: number): number {
+  const warm = Math.max(1, Math.floor(steps / 10));
+  return step < warm
+    ? (peak * (step + 1)) / warm
+    : (peak * (1 + Math.cos((Math.PI * (step - warm)) / Math.max(1, steps - warm)))) / 2;
+}
+
+function step(
+  tf: Tf,
+  model: TensorFlow.LayersModel,
+  optimizer: TensorFlow.Optimizer,
+  task: FitTask,
+  rows: Int32Array,
+  decay: number,
+): number {
+  return tf.tidy(() => {
+    const { x, happened, atRisk } = batchTensors(tf, task, rows);
+    const loss = optimizer.minimize(() => {
+      const logits = model.apply(x) as TensorFlow.Tensor2D;
+      const terms = tf.sub(tf.mul(tf.softplus(logits), atRisk), tf.mul(logits, happened));
+      return tf.div(tf.sum(terms), rows.length);
+    }, true);
+    if (decay > 0) {
+      for (const weight of model.trainableWeights) {
+        const value = weight.read();
+        if (value.rank === 2) {
+          weight.write(tf.mul(value, 1 - decay));
+        }
+      }
+    }
+    return loss?.dataSync()[0] ?? Number.NaN;
+  });
+}
+
+/** Inputs, what happened (1 in the interval of the purchase) and which intervals were at risk and seen. */
+function batchTensors(
+  tf: Tf,
+  task: FitTask,
+  rows: Int32Array,
+): { x: TensorFlow.Tensor2D; happened: TensorFlow.Tensor2D; atRisk: TensorFlow.Tensor2D } {
+  const { dataset, inputs, intervals } = task;
+  const width = inputs.length / dataset.rows;
+  const x = new Float32Array(rows.length * width);
+  const happened = new Float32Array(rows.length * intervals);
+  const atRisk = new Float32Array(rows.length * intervals);
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index] ?? 0;
+    x.set(inputs.subarray(row * width, (row + 1) * width), index * width);
+    const event = dataset.events[row] ?? -1;
+    const seen = event >= 0 ? event + 1 : (dataset.observed[row] ?? 0);
+    atRisk.fill(1, index * intervals, index * intervals + Math.min(seen, intervals));
+    if (event >= 0) {
+      happened[index * intervals + event] = 1;
+    }
+  }
+  return {
+    x: tf.tensor2d(x, [rows.length, width]),
+    happened: tf.tensor2d(happened, [rows.length, intervals]),
+    atRisk: tf.tensor2d(atRisk, [rows.length, intervals]),
+  };
+}

@@ -1,0 +1,28 @@
+/** Models: learning from it. Two networks, the baselines they must beat, and the registry. */
+export { type Artifact, loadArtifact } from "./artifact.ts";
+export { type Backtest, backtestFile, backtestModel } from "./backtest.ts";
+export { calibrate } from "./calibrate.ts";
+export type { Dataset } from "./dataset.ts";
+export { readDataset } from "./dataset-store.ts";
+export { distributionOf, sigmoid } from "./distribution.ts";
+export { lastJudgeableCutoff } from "./evaluation.ts";
+export { hazardsOf } from "./predictor.ts";
+export { cutPool, type PruningCut, type PruningPoint, type PruningRequest } from "./pruning.ts";
+export {
+  findChampion,
+  getVersion,
+  listVersions,
+  type ModelVersion,
+  parseModelName,
+} from "./registry-store.ts";
+export type { Report } from "./report.ts";
+export {
+  intentTask,
+  MODEL_NAMES,
+  type ModelName,
+  type ModelTask,
+  repurchaseTask,
+  type TaskOptions,
+} from "./task.ts";
+export { loadTensorBackend } from "./tensor-backend.ts";
+export { defaultAsOf, type TrainingContext, trainModel } from "./train.ts";

@@ -1,0 +1,87 @@
+import { DAY_MS, dayStart, ServiceError, toIso } from "../base/index.ts";
+import { horizonMs, type ModelTask } from "./task.ts";
+
+/**
+ * Who learns from when. All instants are epoch ms. The periods follow each other with a gap: what is
+ * tested lies after everything that was known when training, and so does the calibration period for
+ * the network that is calibrated on it.
+ *
+ * Labels of training rows end where the next period begins; a row whose horizon reaches further is
+ * censored there (its remaining weeks are unknown, not "no purchase").
+ */
+export interface Stage {
+  /** The instant this stage pretends is now: nothing known later is seen. */
+  readonly knownBefore: number;
+  /** Cutoffs of the training rows, ascending. */
+  readonly training: readonly number[];
+}
+
+export interface Plan {
+  /** Fitted to be calibrated. */
+  readonly calibration: Stage;
+  readonly calibrationCutoffs: readonly number[];
+  /** Fitted to be tested: what the report is about. */
+  readonly evaluation: Stage;
+  readonly testCutoffs: readonly number[];
+  /** What is seen when the test is judged, epoch ms. */
+  readonly judgedAt: number;
+}
+
+/** A shop's first weeks teach little: cutoffs begin this many days after its first order. */
+const MINIMUM_HISTORY_DAYS = 56;
+
+/**
+ * Plans an evaluation whose last test cutoff is `lastTest`, judged with what was known before
+ * `judgedAt`. Throws `not-ready`, saying what is missing, where the orders reach too short.
+ */
+export function planEvaluation(
+  task: ModelTask,
+  lastTest: number,
+  judgedAt: number,
+  firstOrderAt: number,
+): Plan {
+  const step = task.stepDays * DAY_MS;
+  const period = (last: number): number[] =>
+    Array.from(
+      { length: task.testCutoffs },
+      (_, index) => last - (task.testCutoffs - 1 - index) * step,
+    );
+  const testCutoffs = period(lastTest);
+  const testStart = testCutoffs[0] ?? lastTest;
+  const calibrationCutoffs = period(testStart - Math.ceil(horizonMs(task) / step) * step);
+  const calibrationStart = calibrationCutoffs[0] ?? testStart;
+  const plan = {
+    calibration: planStage(task, calibrationStart, firstOrderAt),
+    calibrationCutoffs,
+    evaluation: planStage(task, testStart, firstOrderAt),
+    testCutoffs,
+    judgedAt,
+  };
+  if (plan.calibration.training.length === 0) {
+    const needed = calibrationStart - MINIMUM_HISTORY_DAYS * DAY_MS - step;
+    throw new ServiceError(
+      "not-ready",
+      `${task.model}: orders from ${toIso(dayStart(firstOrderAt))} on are too short a history to train and test a horizon of ${Math.round(horizonMs(task) / DAY_MS)} days; ` +
+        `orders from ${toIso(dayStart(needed))} on would do, or a shorter horizon`,
+      { field: "history" },
+    );
+  }
+  return plan;
+}
+
+/** The training cutoffs of someone who stands at `knownBefore`: a step apart, on the grid that ends there. */
+export function planStage(task: ModelTask, knownBefore: number, firstOrderAt: number): Stage {
+  const step = task.stepDays * DAY_MS;
+  const earliest = firstOrderAt + MINIMUM_HISTORY_DAYS * DAY_MS;
+  const training: number[] = [];
+  const gap =
+    Math.ceil((Math.min(task.minimumObserved, task.intervals) * task.intervalMs) / step) * step;
+  for (
+    let cutoff = knownBefore - gap;
+    cutoff >= earliest && training.length < task.maximumCutoffs;
+    cutoff -= step
+  ) {
+    training.unshift(cutoff);
+  }
+  return { knownBefore, training };
+}

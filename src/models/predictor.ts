@@ -1,0 +1,29 @@
+import { type BinnedHazard, binnedHazards } from "./baselines/binned-hazard.ts";
+import { type PoissonGamma, poissonGammaHazards } from "./baselines/poisson-gamma.ts";
+import type { Dataset } from "./dataset.ts";
+import { sigmoid } from "./distribution.ts";
+import { logitsOfAll } from "./forward.ts";
+import type { TrainedNetwork } from "./hazard-network.ts";
+import type { TensorBackend } from "./tensor-backend.ts";
+
+/** Anything that answers with hazards: what is saved, loaded and served, network or baseline. */
+export type FittedModel =
+  | { readonly kind: "network"; readonly network: TrainedNetwork }
+  | { readonly kind: "binned-hazard"; readonly parameters: BinnedHazard }
+  | { readonly kind: "poisson-gamma"; readonly parameters: PoissonGamma };
+
+/** The hazard of every row in every interval, row-major (rows × intervals), uncalibrated. */
+export function hazardsOf(
+  backend: TensorBackend,
+  model: FittedModel,
+  dataset: Dataset,
+): Float64Array {
+  switch (model.kind) {
+    case "network":
+      return Float64Array.from(logitsOfAll(backend, model.network, dataset), sigmoid);
+    case "binned-hazard":
+      return binnedHazards(model.parameters, dataset);
+    case "poisson-gamma":
+      return poissonGammaHazards(model.parameters, dataset);
+  }
+}

@@ -1,0 +1,45 @@
+import type { Interval, IntervalMetrics, Metrics } from "./evaluate.ts";
+import type { ReliabilityBin } from "./metrics.ts";
+import type { PruningPoint } from "./pruning.ts";
+import type { ModelName } from "./task.ts";
+
+/** One system's part of a report. */
+export interface SystemReport {
+  readonly metrics: Metrics;
+  readonly perInterval: readonly IntervalMetrics[];
+  readonly calibration: { readonly intercept: number; readonly slope: number };
+  readonly seconds: number;
+}
+
+/** What an evaluation found; part of every model's card. Instants as ISO 8601. */
+export interface Report {
+  readonly model: ModelName;
+  readonly intervals: number;
+  readonly intervalDays: number;
+  readonly seed: number;
+  readonly backend: string;
+  readonly trainingCutoffs: readonly string[];
+  readonly calibrationCutoffs: readonly string[];
+  readonly testCutoffs: readonly string[];
+  readonly judgedAt: string;
+  readonly rows: { readonly training: number; readonly calibration: number; readonly test: number };
+  readonly testEventShare: number;
+  readonly systems: Readonly<Record<string, SystemReport>>;
+  /** The system that serves, and why. */
+  readonly champion: string;
+  readonly gate: {
+    readonly bestBaseline: string;
+    /** Mean loss of the best baseline minus the network's, in nats: positive where the network is better. */
+    readonly advantage: Interval;
+    readonly isPassed: boolean;
+  };
+  /** Of the champion: within 4 weeks (repurchase) or the horizon (intent). */
+  readonly reliability: readonly ReliabilityBin[];
+  /** Of the champion; empty for repurchase. */
+  readonly pruning: readonly PruningPoint[];
+  readonly cost: {
+    readonly featureRowsPerSecond: number;
+    readonly trainingRowsPerSecond: number;
+    readonly peakMemoryMiB: number;
+  };
+}
