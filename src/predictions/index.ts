@@ -1,0 +1,11 @@
+/** Predictions: what comes next for everybody, stamped with who said it and how fresh it is. */
+export {
+  currentRun,
+  eachPrediction,
+  type Facts,
+  type Freshness,
+  type Prediction,
+  type PredictionRun,
+  predictionsOf,
+} from "./prediction-store.ts";
+export { type Scored, type ScoringContext, scoreAll } from "./score.ts";

@@ -1,0 +1,184 @@
+import { type Store, toIso } from "../base/index.ts";
+import type { ModelName } from "../models/index.ts";
+
+/** The stamps that every answer carries: how fresh it is and who said it. ISO 8601. */
+export interface Freshness {
+  readonly modelVersion: string;
+  /** The instant the answer pretends is now. */
+  readonly asOf: string;
+  /** The last event the data hold. */
+  readonly dataThrough: string;
+  readonly computedAt: string;
+}
+
+/** What a person reads beside a probability; days and counts as of `asOf`. */
+export type Facts = Readonly<Record<string, number | null>>;
+
+/**
+ * One prediction. `probabilities` are per interval from `asOf` on, and last "later or never" (for
+ * intent: an order, none); `percentile` is the share of predictions at or below this one, in [0, 1].
+ */
+export interface Prediction {
+  readonly customerId: number;
+  /** Empty for a model of customers. */
+  readonly product: string;
+  readonly productName: string | null;
+  readonly probabilities: readonly number[];
+  readonly percentile: number;
+  readonly facts: Facts;
+}
+
+export interface PredictionRun extends Freshness {
+  readonly id: number;
+  readonly model: ModelName;
+  readonly rows: number;
+  readonly asOfMs: number;
+  readonly dataThroughMs: number;
+}
+
+export interface NewRun {
+  readonly model: ModelName;
+  readonly versionId: string;
+  readonly asOf: number;
+  readonly dataThrough: number;
+  readonly computedAt: number;
+}
+
+export interface NewPrediction {
+  readonly customerId: number;
+  readonly product: string;
+  readonly probabilities: readonly number[];
+  readonly percentile: number;
+  readonly facts: Facts;
+}
+
+/**
+ * Publishes a run: readers see the previous one until the very transaction that shows all of this
+ * one. The previous run is removed.
+ */
+export function publishRun(
+  store: Store,
+  run: NewRun,
+  predictions: readonly NewPrediction[],
+): number {
+  const insert = store.sqlite.prepare("INSERT INTO prediction VALUES (?, ?, ?, ?, ?, ?)");
+  return store.sqlite.transaction(() => {
+    store.sqlite.prepare("DELETE FROM prediction_run WHERE model = ?").run(run.model);
+    const id = Number(
+      store.sqlite
+        .prepare(
+          `INSERT INTO prediction_run (model, version_id, as_of, data_through, computed_at, row_count, is_current)
+           VALUES (?, ?, ?, ?, ?, ?, 1)`,
+        )
+        .run(
+          run.model,
+          run.versionId,
+          run.asOf,
+          run.dataThrough,
+          run.computedAt,
+          predictions.length,
+        ).lastInsertRowid,
+    );
+    for (const one of predictions) {
+      insert.run(
+        id,
+        one.customerId,
+        one.product,
+        JSON.stringify(one.probabilities.map((p) => Number(p.toPrecision(6)))),
+        one.percentile,
+        JSON.stringify(one.facts),
+      );
+    }
+    return id;
+  })();
+}
+
+/** Stores what products are called, for answers that people read. */
+export function replaceProductNames(
+  store: Store,
+  products: readonly { readonly product: string; readonly name: string | null }[],
+): void {
+  const upsert = store.sqlite.prepare(
+    "INSERT INTO product VALUES (?, ?) ON CONFLICT (product) DO UPDATE SET name = excluded.name",
+  );
+  store.sqlite.transaction(() => {
+    for (const { product, name } of products) {
+      upsert.run(product, name);
+    }
+  })();
+}
+
+interface RunRow {
+  readonly id: number;
+  readonly model: ModelName;
+  readonly version_id: string;
+  readonly as_of: number;
+  readonly data_through: number;
+  readonly computed_at: number;
+  readonly row_count: number;
+}
+
+/** The published run of a model, or undefined before the first scoring. */
+export function currentRun(store: Store, model: ModelName): PredictionRun | undefined {
+  const row = store.sqlite
+    .prepare<[string], RunRow>("SELECT * FROM prediction_run WHERE model = ? AND is_current = 1")
+    .get(model);
+  return row === undefined
+    ? undefined
+    : {
+        id: row.id,
+        model: row.model,
+        modelVersion: row.version_id,
+        asOf: toIso(row.as_of),
+        dataThrough: toIso(row.data_through),
+        computedAt: toIso(row.computed_at),
+        rows: row.row_count,
+        asOfMs: row.as_of,
+        dataThroughMs: row.data_through,
+      };
+}
+
+interface PredictionRow {
+  readonly customer_id: number;
+  readonly product: string;
+  readonly name: string | null;
+  readonly probabilities: string;
+  readonly percentile: number;
+  readonly facts: string;
+}
+
+const SELECT = `SELECT p.customer_id, p.product, n.name, p.probabilities, p.percentile, p.facts
+  FROM prediction p LEFT JOIN product n ON n.product = p.product`;
+
+/** A customer's predictions in a run, the most probable percentile first. */
+export function predictionsOf(store: Store, runId: number, customerId: number): Prediction[] {
+  return store.sqlite
+    .prepare<[number, number], PredictionRow>(
+      `${SELECT} WHERE p.run_id = ? AND p.customer_id = ? ORDER BY p.percentile DESC, p.product`,
+    )
+    .all(runId, customerId)
+    .map(toPrediction);
+}
+
+/** Every prediction of a run, in order of customer and product, one at a time. */
+export function* eachPrediction(store: Store, runId: number): Generator<Prediction> {
+  const rows = store.sqlite
+    .prepare<[number], PredictionRow>(
+      `${SELECT} WHERE p.run_id = ? ORDER BY p.customer_id, p.product`,
+    )
+    .iterate(runId);
+  for (const row of rows) {
+    yield toPrediction(row);
+  }
+}
+
+function toPrediction(row: PredictionRow): Prediction {
+  return {
+    customerId: row.customer_id,
+    product: row.product,
+    productName: row.name,
+    probabilities: JSON.parse(row.probabilities) as number[],
+    percentile: row.percentile,
+    facts: JSON.parse(row.facts) as Facts,
+  };
+}

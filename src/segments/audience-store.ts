@@ -1,0 +1,206 @@
+import { ServiceError, type Store, toIso } from "../base/index.ts";
+import type { Freshness } from "../predictions/index.ts";
+
+export type AudienceKind = "repurchase" | "retargeting";
+
+/** A published list for one purpose (and, for repurchase, one ISO week). Instants as ISO 8601. */
+export interface Audience extends Freshness {
+  readonly name: string;
+  readonly version: number;
+  readonly kind: AudienceKind;
+  readonly week: string | null;
+  readonly weekStart: string | null;
+  readonly weekEnd: string | null;
+  /** The consent a member must have given to be read. */
+  readonly purpose: string;
+  /** Members before consent is looked at. */
+  readonly candidates: number;
+}
+
+export interface AudienceMember {
+  /** 1 is the most probable. */
+  readonly position: number;
+  readonly customerId: number;
+  /** The source's id of the customer. */
+  readonly customer: string;
+  readonly product: string;
+  readonly productName: string | null;
+  readonly probability: number;
+  readonly percentile: number;
+}
+
+export interface NewAudience {
+  readonly name: string;
+  readonly kind: AudienceKind;
+  readonly week: { readonly id: string; readonly start: number; readonly end: number } | null;
+  readonly purpose: string;
+  readonly members: readonly {
+    readonly customerId: number;
+    readonly product: string;
+    readonly probability: number;
+    readonly percentile: number;
+  }[];
+}
+
+export interface AudienceStamp {
+  readonly modelVersion: string;
+  readonly asOf: number;
+  readonly dataThrough: number;
+  readonly computedAt: number;
+}
+
+/** Shows the new versions of the given audiences all at once; other current ones of `kind` end. */
+export function publishAudiences(
+  store: Store,
+  kind: AudienceKind,
+  audiences: readonly NewAudience[],
+  stamp: AudienceStamp,
+): void {
+  const { sqlite } = store;
+  const insertMember = sqlite.prepare("INSERT INTO audience_member VALUES (?, ?, ?, ?, ?, ?, ?)");
+  sqlite.transaction(() => {
+    sqlite.prepare("UPDATE audience SET is_current = 0 WHERE kind = ?").run(kind);
+    for (const audience of audiences) {
+      const version =
+        (sqlite
+          .prepare<[string], number | null>("SELECT max(version) FROM audience WHERE name = ?")
+          .pluck()
+          .get(audience.name) ?? 0) + 1;
+      sqlite
+        .prepare("INSERT INTO audience VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
+        .run(
+          audience.name,
+          version,
+          kind,
+          audience.week?.id ?? null,
+          audience.week?.start ?? null,
+          audience.week?.end ?? null,
+          audience.purpose,
+          stamp.modelVersion,
+          stamp.asOf,
+          stamp.dataThrough,
+          stamp.computedAt,
+          audience.members.length,
+        );
+      audience.members.forEach((member, index) => {
+        insertMember.run(
+          audience.name,
+          version,
+          index + 1,
+          member.customerId,
+          member.product,
+          member.probability,
+          member.percentile,
+        );
+      });
+      sqlite
+        .prepare("DELETE FROM audience WHERE name = ? AND version < ?")
+        .run(audience.name, version);
+    }
+    sqlite.prepare("DELETE FROM audience WHERE kind = ? AND is_current = 0").run(kind);
+  })();
+}
+
+interface AudienceRow {
+  readonly name: string;
+  readonly version: number;
+  readonly kind: AudienceKind;
+  readonly week: string | null;
+  readonly week_start: number | null;
+  readonly week_end: number | null;
+  readonly purpose: string;
+  readonly model_version: string;
+  readonly as_of: number;
+  readonly data_through: number;
+  readonly computed_at: number;
+  readonly member_count: number;
+}
+
+/** The current audiences, the nearest week first. */
+export function listAudiences(store: Store, kind?: AudienceKind): Audience[] {
+  return store.sqlite
+    .prepare<[], AudienceRow>(
+      "SELECT * FROM audience WHERE is_current = 1 ORDER BY kind, week_start, name",
+    )
+    .all()
+    .filter((row) => kind === undefined || row.kind === kind)
+    .map((row) => ({
+      name: row.name,
+      version: row.version,
+      kind: row.kind,
+      week: row.week,
+      weekStart: row.week_start === null ? null : toIso(row.week_start),
+      weekEnd: row.week_end === null ? null : toIso(row.week_end),
+      purpose: row.purpose,
+      candidates: row.member_count,
+      modelVersion: row.model_version,
+      asOf: toIso(row.as_of),
+      dataThrough: toIso(row.data_through),
+      computedAt: toIso(row.computed_at),
+    }));
+}
+
+/** A current audience by name. Throws `not-found`, naming those there are. */
+export function getAudience(store: Store, name: string): Audience {
+  const audiences = listAudiences(store);
+  const found = audiences.find((audience) => audience.name === name);
+  if (found === undefined) {
+    throw new ServiceError(
+      audiences.length === 0 ? "not-ready" : "not-found",
+      audiences.length === 0
+        ? 'no audience is published yet: run "herkoop audiences --refresh"'
+        : `there is no audience "${name}"; there are ${audiences[0]?.name ?? ""} to ${audiences[audiences.length - 1]?.name ?? ""}`,
+      { field: "audience" },
+    );
+  }
+  return found;
+}
+
+export interface MemberPage {
+  /** Members after this position (exclusive); 0 for the first page. */
+  readonly after: number;
+  readonly limit: number;
+  readonly product?: string;
+  readonly minimumProbability?: number;
+}
+
+/**
+ * A page of members, the most probable first. Only those are read whose consent for the audience's
+ * purpose is on record as granted, at the moment of reading: unknown is no.
+ */
+export function readMembers(store: Store, audience: Audience, page: MemberPage): AudienceMember[] {
+  return store.sqlite
+    .prepare<unknown[], AudienceMember>(
+      `SELECT m.position, m.customer_id AS customerId, m.product, n.name AS productName, m.probability, m.percentile,
+              (SELECT i.value FROM identifier i WHERE i.customer_id = m.customer_id ORDER BY i.type DESC, i.first_seen_at LIMIT 1) AS customer
+       FROM audience_member m
+       JOIN consent c ON c.customer_id = m.customer_id AND c.purpose = ? AND c.status = 'granted'
+       LEFT JOIN product n ON n.product = m.product
+       WHERE m.name = ? AND m.version = ? AND m.position > ? AND (? IS NULL OR m.product = ?) AND m.probability >= ?
+       ORDER BY m.position LIMIT ?`,
+    )
+    .all(
+      audience.purpose,
+      audience.name,
+      audience.version,
+      page.after,
+      page.product ?? null,
+      page.product ?? null,
+      page.minimumProbability ?? 0,
+      page.limit,
+    );
+}
+
+/** How many members can be read now. */
+export function countMembers(store: Store, audience: Audience): number {
+  return (
+    store.sqlite
+      .prepare<[string, string, number], number>(
+        `SELECT count(*) FROM audience_member m
+         JOIN consent c ON c.customer_id = m.customer_id AND c.purpose = ? AND c.status = 'granted'
+         WHERE m.name = ? AND m.version = ?`,
+      )
+      .pluck()
+      .get(audience.purpose, audience.name, audience.version) ?? 0
+  );
+}
