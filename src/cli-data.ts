@@ -1,0 +1,219 @@
+import { type Command, Option } from "commander";
+import { parseInstant, ServiceError, toIso } from "./base/index.ts";
+import { answer, withService } from "./cli-options.ts";
+import {
+  historySummary,
+  type ImportReport,
+  importFile,
+  importRuns,
+  readMapping,
+} from "./collection/index.ts";
+import { countCustomers, resolveCustomers } from "./customers/index.ts";
+import { featureCatalogue, openOfflineStore } from "./features/index.ts";
+import { findChampion, MODEL_NAMES, parseModelName } from "./models/index.ts";
+import { currentRun } from "./predictions/index.ts";
+import { countMembers, listAudiences } from "./segments/index.ts";
+import { asWriter, taskOf, trainingContext } from "./service.ts";
+import { table } from "./text.ts";
+
+/** Commands about data: import, resolve, features, status. */
+export function addDataCommands(program: Command): void {
+  program
+    .command("import")
+    .description(
+      "bring a CSV, JSON lines or Parquet file into the history, and its people to customers",
+    )
+    .argument("<file>", "the file")
+    .requiredOption(
+      "--mapping <file>",
+      "the mapping from its columns to event fields (docs/mapping.md)",
+    )
+    .addOption(
+      new Option("--format <format>", "what the file is, if its ending does not say").choices([
+        "csv",
+        "jsonl",
+        "parquet",
+      ]),
+    )
+    .option("--dry-run", "tell what would happen and change nothing")
+    .option("--json", "answer as JSON")
+    .action(async (file: string, options: ImportOptions, command: Command) => {
+      await withService(command, options, async (service) => {
+        const run = async (): Promise<void> => {
+          const step = service.progress.begin(`import ${file.split("/").pop() ?? file}`);
+          const report = await importFile(
+            service.store,
+            service.clock,
+            {
+              file,
+              mapping: readMapping(options.mapping),
+              ...(options.format === undefined ? {} : { format: options.format }),
+              dryRun: options.dryRun === true,
+            },
+            step,
+          );
+          step.end(`${report.rowsAccepted} lines`);
+          const customers =
+            options.dryRun === true
+              ? undefined
+              : await resolveCustomers(service.store, service.clock);
+          answer(options, { ...report, customers }, () => importText(report, customers?.customers));
+        };
+        await (options.dryRun === true ? run() : asWriter(service, run));
+      });
+    });
+
+  program
+    .command("resolve")
+    .description("give every identifier of the history its customer (import does it, too)")
+    .option("--json", "answer as JSON")
+    .action(async (options: { json?: boolean }, command: Command) => {
+      await withService(command, options, (service) =>
+        asWriter(service, async () => {
+          const resolution = await resolveCustomers(service.store, service.clock);
+          answer(
+            options,
+            resolution,
+            () => `${resolution.customers} customers, ${resolution.newCustomers} of them new`,
+          );
+        }),
+      );
+    });
+
+  addFeatureCommands(program);
+
+  program
+    .command("status")
+    .description("what is in the store, how fresh, and who serves")
+    .option("--json", "answer as JSON")
+    .action(async (options: { json?: boolean }, command: Command) => {
+      await withService(command, options, (service) => {
+        const history = historySummary(service.store);
+        const iso = (instant: number | null): string | null =>
+          instant === null ? null : toIso(instant);
+        const status = {
+          store: service.config.storeFolder,
+          asOf: toIso(trainingContext(service).asOf),
+          history: {
+            rows: history.rows,
+            firstOccurredAt: iso(history.firstOccurredAt),
+            lastOccurredAt: iso(history.lastOccurredAt),
+          },
+          customers: countCustomers(service.store),
+          imports: importRuns(service.store).map((run) => ({
+            ...run,
+            finishedAt: toIso(run.finishedAt),
+          })),
+          models: MODEL_NAMES.map((model) => ({
+            model,
+            champion: findChampion(service.store, model)?.id ?? null,
+            system: findChampion(service.store, model)?.system ?? null,
+            predictions: currentRun(service.store, model) ?? null,
+          })),
+          audiences: listAudiences(service.store).map((audience) => ({
+            ...audience,
+            members: countMembers(service.store, audience),
+          })),
+        };
+        answer(options, status, () =>
+          [
+            `store       ${status.store}`,
+            `as of       ${status.asOf}`,
+            `history     ${history.rows} event lines, ${status.history.firstOccurredAt ?? "-"} to ${status.history.lastOccurredAt ?? "-"}`,
+            `customers   ${status.customers}`,
+            ...status.models.map(
+              ({ model, champion, system, predictions }) =>
+                `${model.padEnd(18)} ${champion === null ? "not trained" : `${champion} (${system ?? ""})`}, ${predictions === null ? "not scored" : `${predictions.rows} predictions as of ${predictions.asOf}`}`,
+            ),
+            `audiences   ${status.audiences.length}`,
+          ].join("\n"),
+        );
+        return Promise.resolve();
+      });
+    });
+}
+
+interface ImportOptions {
+  readonly mapping: string;
+  readonly format?: "csv" | "jsonl" | "parquet";
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+function importText(report: ImportReport, customers: number | undefined): string {
+  const counts = (of: Readonly<Record<string, number>>): string[] =>
+    Object.entries(of).map(([name, count]) => `  ${name}: ${count}`);
+  return [
+    `${report.dryRun ? "would import" : "imported"} ${report.file} as source ${report.source}: ${report.rowsRead} rows read, ${report.rowsAccepted} accepted, ${report.rowsDuplicate} already known, ${report.rowsRejected} rejected`,
+    ...(report.alreadyImported
+      ? ["this very file with this mapping was imported before: nothing changed"]
+      : []),
+    ...counts(report.events),
+    ...(report.rowsRejected > 0 ? ["rejected:", ...counts(report.rejectReasons)] : []),
+    ...(report.rejectsFile === null ? [] : [`rejects with their reasons: ${report.rejectsFile}`]),
+    ...(customers === undefined ? [] : [`${customers} customers`]),
+  ].join("\n");
+}
+
+function addFeatureCommands(program: Command): void {
+  const features = program
+    .command("features")
+    .description("what is known of a customer, a pair or a product at an instant");
+
+  features
+    .command("list")
+    .description("every feature with its unit and meaning")
+    .option("--json", "answer as JSON")
+    .action((options: { json?: boolean }) => {
+      const catalogue = featureCatalogue();
+      answer(options, catalogue, () =>
+        table(
+          ["feature", "of", "unit", "meaning"],
+          catalogue.map((entry) => [entry.name, entry.entity, entry.unit, entry.meaning]),
+        ),
+      );
+    });
+
+  features
+    .command("export")
+    .description("write the features of everybody at a cutoff to a Parquet file")
+    .argument(
+      "<model>",
+      "whose features: repurchase-week (per customer and product) or conversion-intent (per customer)",
+    )
+    .requiredOption("--cutoff <instant>", "features as known before this date or instant")
+    .requiredOption("--out <file>", "the Parquet file to write")
+    .option("--json", "answer as JSON")
+    .action(
+      async (
+        name: string,
+        options: { cutoff: string; out: string; json?: boolean },
+        command: Command,
+      ) => {
+        const model = parseModelName(name);
+        const cutoff = parseInstant(options.cutoff, "cutoff");
+        if (!options.out.endsWith(".parquet")) {
+          throw new ServiceError(
+            "invalid-input",
+            `out: expected a name ending in .parquet, got "${options.out}"`,
+            { field: "out" },
+          );
+        }
+        await withService(command, options, async (service) => {
+          const task = await taskOf(service, model, {});
+          const offline = await openOfflineStore(service.store);
+          try {
+            const rows = await offline.build({
+              service: task.service,
+              cutoffs: [cutoff],
+              spine: task.spine,
+              file: options.out,
+            });
+            answer(options, { file: options.out, rows }, () => `${rows} rows in ${options.out}`);
+          } finally {
+            offline.close();
+          }
+        });
+      },
+    );
+}

@@ -1,0 +1,59 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { ServiceError } from "./base/index.ts";
+import { readConfig } from "./config.ts";
+import { openService, type Service } from "./service.ts";
+
+/** A whole number of at least `minimum`, for commander. */
+export function wholeNumber(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < minimum || value > Number.MAX_SAFE_INTEGER) {
+      throw new InvalidArgumentError(
+        `expected a whole number of at least ${minimum}, got "${text}"`,
+      );
+    }
+    return value;
+  };
+}
+
+/** A number in [low, high], for commander. */
+export function numberWithin(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!(value >= low && value <= high)) {
+      throw new InvalidArgumentError(`expected a number from ${low} to ${high}, got "${text}"`);
+    }
+    return value;
+  };
+}
+
+/** Opens the service for a command, hands it over, and closes it whatever happens. */
+export async function withService<T>(
+  command: Command,
+  options: { readonly json?: boolean },
+  work: (service: Service) => Promise<T>,
+): Promise<T> {
+  const { store } = command.optsWithGlobals<{ store?: string }>();
+  if (store === "") {
+    throw new ServiceError("invalid-input", "--store: expected a folder, got nothing", {
+      field: "store",
+    });
+  }
+  const service = await openService(readConfig(store === undefined ? {} : { store }), {
+    quiet: options.json === true,
+  });
+  try {
+    return await work(service);
+  } finally {
+    service.close();
+  }
+}
+
+/** Prints an answer: as JSON where asked, else as text. */
+export function answer(
+  options: { readonly json?: boolean },
+  value: unknown,
+  text: () => string,
+): void {
+  process.stdout.write(`${options.json === true ? JSON.stringify(value, null, 2) : text()}\n`);
+}

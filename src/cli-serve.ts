@@ -1,0 +1,118 @@
+import { once } from "node:events";
+import type { Command } from "commander";
+import { toIso } from "./base/index.ts";
+import { wholeNumber, withService } from "./cli-options.ts";
+import { historySummary } from "./collection/index.ts";
+import { countCustomers } from "./customers/index.ts";
+import { findChampion, MODEL_NAMES } from "./models/index.ts";
+import { currentRun } from "./predictions/index.ts";
+import { countMembers, listAudiences } from "./segments/index.ts";
+import { startServer } from "./server.ts";
+import { type Service, trainingContext } from "./service.ts";
+import { runMainJob } from "./start.ts";
+import { table } from "./text.ts";
+
+interface ServeFlags {
+  readonly host?: string;
+  readonly port?: number;
+}
+
+/** Commands that serve: start (the main job first), serve. */
+export function addServeCommands(program: Command): void {
+  withAddress(
+    program
+      .command("start")
+      .description(
+        "the main job: import the sample if the store is empty, train, back-test, score, publish, then serve",
+      )
+      .option("--no-serve", "stop after the summary"),
+  ).action(async (options: ServeFlags & { readonly serve: boolean }, command: Command) => {
+    await withService(command, {}, async (service) => {
+      await runMainJob(service);
+      process.stdout.write(`${summary(service)}\n`);
+      if (options.serve) {
+        await serve(service, options);
+      }
+    });
+  });
+
+  withAddress(
+    program.command("serve").description("serve the API over what is in the store"),
+  ).action(async (options: ServeFlags, command: Command) => {
+    await withService(command, {}, (service) => serve(service, options));
+  });
+}
+
+function withAddress(command: Command): Command {
+  return command
+    .option("--host <address>", "where to listen (also HERKOOP_HOST; 127.0.0.1)")
+    .option(
+      "--port <number>",
+      "the port (also HERKOOP_PORT; 8080; 0 for any free one)",
+      wholeNumber(0),
+    );
+}
+
+async function serve(service: Service, options: ServeFlags): Promise<void> {
+  const server = await startServer(
+    service,
+    options.host ?? service.config.host,
+    options.port ?? service.config.port,
+  );
+  process.stdout.write(
+    [
+      `Herkoop serves at ${server.url}`,
+      `  ${server.url}/v1/health`,
+      `  ${server.url}/v1/repurchase              who is due for what, by ISO week (add ?format=csv to one)`,
+      `  ${server.url}/v1/pruning/cut?maximumLoss=0.05`,
+      `  ${server.url}/v1/models`,
+      `  ${server.url}/v1/openapi.json`,
+      "",
+    ].join("\n"),
+  );
+  await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+  await server.close();
+}
+
+/** What the main job came to, on one page. */
+function summary(service: Service): string {
+  const { store } = service;
+  const history = historySummary(store);
+  const champions = MODEL_NAMES.flatMap((model) => findChampion(store, model) ?? []);
+  const headline = champions.map(({ model, card, system }) => {
+    const names =
+      model === "repurchase-week"
+        ? ["nll", "weekly_auc", "auc_4w"]
+        : ["log_loss", "auc", "kept_40"];
+    const figures = (name: string): string =>
+      names
+        .map((metric) => `${metric} ${card.systems[name]?.metrics[metric]?.toFixed(4) ?? "-"}`)
+        .join(", ");
+    return [
+      `${model}: ${system} serves`,
+      `  ${"network".padEnd(32)}${figures("network")}`,
+      `  ${`best baseline: ${card.gate.bestBaseline}`.padEnd(32)}${figures(card.gate.bestBaseline)}`,
+    ].join("\n");
+  });
+  const audiences = listAudiences(store);
+  const [week] = audiences.filter((audience) => audience.kind === "repurchase");
+  return [
+    "",
+    `as of ${toIso(trainingContext(service).asOf)}: "now" is the end of the data`,
+    `${history.rows} event lines, ${countCustomers(store)} customers`,
+    ...MODEL_NAMES.map((model) => `${currentRun(store, model)?.rows ?? 0} predictions of ${model}`),
+    "",
+    ...headline,
+    "",
+    table(
+      ["audience", "members"],
+      audiences.map((audience) => [
+        audience === week ? `${audience.name} (this week)` : audience.name,
+        String(countMembers(store, audience)),
+      ]),
+    ),
+    "",
+    `files: ${store.path("audiences")} (CSV), ${store.path("history")} (events), ${service.config.modelsFolder} (models)`,
+    "",
+  ].join("\n");
+}

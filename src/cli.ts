@@ -1,0 +1,63 @@
+import { Command, CommanderError, Option } from "commander";
+import { type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
+import { addAudienceCommands } from "./cli-audiences.ts";
+import { addDataCommands } from "./cli-data.ts";
+import { addModelCommands } from "./cli-models.ts";
+import { addServeCommands } from "./cli-serve.ts";
+
+const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
+  "invalid-input": 2,
+  "not-ready": 3,
+  conflict: 4,
+  "not-found": 5,
+  cancelled: 130,
+};
+
+/** The command line: `herkoop <command>`; answers on standard output, progress and errors on standard error. */
+export function createProgram(): Command {
+  const program = new Command("herkoop")
+    .description("Who will buy now, and who is back in the market for what, in which week.")
+    .addOption(new Option("--store <folder>", "where the shop's data live (also HERKOOP_STORE)"))
+    .showHelpAfterError("(add --help for the options)")
+    .exitOverride()
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict, 5 not found, 130 stopped.",
+    );
+  addServeCommands(program);
+  addDataCommands(program);
+  addModelCommands(program);
+  addAudienceCommands(program);
+  return program;
+}
+
+async function main(): Promise<number> {
+  try {
+    await createProgram().parseAsync(process.argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? 0 : 2;
+    }
+    if (error instanceof ServiceError) {
+      console.error(`herkoop: ${error.message}`);
+      return EXIT_CODES[error.code];
+    }
+    console.error(error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error));
+    return 1;
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // What is unfinished is in temporary files and open transactions: stopping at once loses nothing.
+  process.once(signal, () => {
+    if (process.listenerCount(signal) === 0) {
+      process.exit(130);
+    }
+  });
+}
+
+process.exitCode = await main();
+if (process.connected) {
+  process.disconnect();
+}

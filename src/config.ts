@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { ServiceError } from "./base/index.ts";
+
+const environment = z.object({
+  HERKOOP_STORE: z.string().min(1).optional(),
+  HERKOOP_MODELS: z.string().min(1).optional(),
+  HERKOOP_HOST: z.string().min(1).default("127.0.0.1"),
+  HERKOOP_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  HERKOOP_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("warn"),
+});
+
+/** Everything that is set from outside, resolved once at start. Paths are absolute. */
+export interface Config {
+  readonly projectFolder: string;
+  readonly storeFolder: string;
+  readonly modelsFolder: string;
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+}
+
+const PROJECT_FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+
+/**
+ * Reads the environment. The default store is `data/store` in the project, with its artifacts in
+ * `models/`; another store keeps its artifacts inside itself, unless HERKOOP_MODELS says where.
+ */
+export function readConfig(overrides: { readonly store?: string } = {}): Config {
+  const parsed = environment.safeParse(process.env);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = issue?.path.join(".") ?? "environment";
+    throw new ServiceError("invalid-input", `${field}: ${issue?.message ?? "invalid"}`, { field });
+  }
+  const { HERKOOP_STORE, HERKOOP_MODELS, HERKOOP_HOST, HERKOOP_PORT, HERKOOP_LOG_LEVEL } =
+    parsed.data;
+  const chosen = overrides.store ?? HERKOOP_STORE;
+  const [storeFolder, besideStore] =
+    chosen === undefined
+      ? [join(PROJECT_FOLDER, "data", "store"), join(PROJECT_FOLDER, "models")]
+      : [resolve(chosen), join(resolve(chosen), "models")];
+  return {
+    projectFolder: PROJECT_FOLDER,
+    storeFolder,
+    modelsFolder: HERKOOP_MODELS === undefined ? besideStore : resolve(HERKOOP_MODELS),
+    host: HERKOOP_HOST,
+    port: HERKOOP_PORT,
+    logLevel: HERKOOP_LOG_LEVEL,
+  };
+}
+
+/** The shipped sample: its file and its mapping. Throws `not-found` where it was removed. */
+export function samplePaths(config: Config): { readonly file: string; readonly mapping: string } {
+  const file = join(config.projectFolder, "data", "online_retail_2009_2011.parquet");
+  const mapping = join(config.projectFolder, "data", "online_retail.mapping.json");
+  for (const path of [file, mapping]) {
+    if (!existsSync(path)) {
+      throw new ServiceError("not-found", `the shipped sample is not there: ${path}`, {
+        field: "sample",
+      });
+    }
+  }
+  return { file, mapping };
+}

@@ -1,0 +1,37 @@
+import type { Report } from "./models/index.ts";
+
+/** Rows of text as aligned columns; numbers should come formatted. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join("  ")
+      .trimEnd();
+  return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join(
+    "\n",
+  );
+}
+
+/** A report's figures, a line per system, the champion marked. */
+export function reportTable(report: Report): string {
+  const names = Object.keys(Object.values(report.systems)[0]?.metrics ?? {});
+  const rows = Object.entries(report.systems).map(([system, { metrics }]) => [
+    system === report.champion ? `${system} *` : system,
+    ...names.map((name) => metrics[name]?.toFixed(4) ?? "-"),
+  ]);
+  const { advantage, bestBaseline, isPassed } = report.gate;
+  const gate = Number.isFinite(advantage.mean)
+    ? `network against ${bestBaseline}: loss lower by ${advantage.mean.toFixed(4)} nats [${advantage.low.toFixed(4)}, ${advantage.high.toFixed(4)}]; ${isPassed ? "the network serves (*)" : `${report.champion} serves (*)`}`
+    : "the data end before the test's horizon does: predictions without labels, the network serves ungated";
+  return [
+    `${report.model}: tested at ${report.testCutoffs.join(", ")}, ${report.rows.test} rows, ${(100 * report.testEventShare).toFixed(1)}% buy within the horizon`,
+    table(["system", ...names], rows),
+    gate,
+    `${report.rows.training} training rows; ${report.cost.featureRowsPerSecond} feature rows/s, ${report.cost.trainingRowsPerSecond} training rows/s, peak memory ${report.cost.peakMemoryMiB} MiB, backend ${report.backend}, seed ${report.seed}`,
+  ].join("\n");
+}

@@ -1,0 +1,97 @@
+import type { Request, Response } from "express";
+import type { z } from "zod";
+import type { Clock, Logger, Store } from "../base/index.ts";
+import { type CsvDocument, sendCsv } from "./csv.ts";
+import { parseInput } from "./input.ts";
+
+/** What the API answers from. */
+export interface WebContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** An answer as the doors give it: readonly all the way down. */
+export type Answer<T> = T extends readonly (infer Item)[]
+  ? readonly Answer<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Answer<T[Key]> }
+    : T;
+
+interface Input<Params, Query> {
+  readonly params: Params;
+  readonly query: Query;
+}
+
+/** One address: what it takes, what it answers, and how; the same schemas make the OpenAPI document. */
+export interface Definition<
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+> {
+  /** As in OpenAPI: `/v1/customers/{type}/{id}`. */
+  readonly path: string;
+  /** The operation's id, for clients that are generated. */
+  readonly operation: string;
+  readonly summary: string;
+  /** Answers about persons are kept by no cache. */
+  readonly isPersonal?: boolean;
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  read(
+    context: WebContext,
+    input: Input<z.output<Params>, z.output<Query>>,
+  ): Answer<z.output<Body>>;
+  readCsv?(context: WebContext, input: Input<z.output<Params>, z.output<Query>>): CsvDocument;
+}
+
+export interface Endpoint {
+  readonly path: string;
+  readonly operation: string;
+  readonly summary: string;
+  readonly params: z.ZodObject;
+  readonly query: z.ZodObject;
+  readonly body: z.ZodType;
+  readonly hasCsv: boolean;
+  handle(context: WebContext, request: Request, response: Response): Promise<void>;
+}
+
+/** An endpoint from its definition. A JSON answer is read from one snapshot of the store. */
+export function endpoint<
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+>(definition: Definition<Params, Query, Body>): Endpoint {
+  const { path, operation, summary, params, query, body } = definition;
+  return {
+    path,
+    operation,
+    summary,
+    params,
+    query,
+    body,
+    hasCsv: definition.readCsv !== undefined,
+    handle: async (context, request, response) => {
+      if (definition.isPersonal === true) {
+        response.set("Cache-Control", "no-store");
+      }
+      const input = {
+        params: parseInput(params, request.params),
+        query: parseInput(query, request.query),
+      };
+      if (definition.readCsv !== undefined && isCsvWanted(request, response)) {
+        await sendCsv(request, response, definition.readCsv(context, input));
+      } else {
+        response.json(context.store.sqlite.transaction(() => definition.read(context, input))());
+      }
+    },
+  };
+}
+
+/** By `format` if given, else by the Accept header. */
+function isCsvWanted(request: Request, response: Response): boolean {
+  response.vary("Accept");
+  const format = request.query["format"] ?? request.accepts(["json", "csv"]);
+  return format === "csv";
+}
