@@ -11,6 +11,7 @@ import type { TensorBackend, Tf } from "./tensor-backend.ts";
  */
 export interface HazardSettings {
   readonly hiddenUnits: readonly number[];
+  /** Times all rows are seen, at least; more where they make fewer than 400 steps. */
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
@@ -126,6 +127,8 @@ export function readLayers(model: TensorFlow.LayersModel): DenseLayer[] {
     });
 }
 
+const MINIMUM_STEPS = 400;
+
 interface FitTask {
   readonly dataset: Dataset;
   readonly inputs: Float32Array;
@@ -144,11 +147,13 @@ async function fit(
   const order = Int32Array.from({ length: dataset.rows }, (_, row) => row);
   const random = seededRandom(task.seed);
   const batches = Math.ceil(dataset.rows / settings.batchSize);
-  const steps = batches * settings.epochs;
+  // Few rows make few steps an epoch: such a shop's network sees them more often.
+  const epochs = Math.max(settings.epochs, Math.ceil(MINIMUM_STEPS / batches));
+  const steps = batches * epochs;
   const optimizer = tf.train.adam(settings.learningRate);
   const schedule = optimizer as unknown as { learningRate: number };
   const losses: number[] = [];
-  for (let epoch = 0; epoch < settings.epochs; epoch++) {
+  for (let epoch = 0; epoch < epochs; epoch++) {
     shuffle(order, random);
     let total = 0;
     for (let batch = 0; batch < batches; batch++) {
@@ -162,7 +167,7 @@ async function fit(
       }
     }
     losses.push(total / dataset.rows);
-    onEpoch(epoch + 1);
+    onEpoch(((epoch + 1) / epochs) * settings.epochs);
   }
   optimizer.dispose();
   return losses;

@@ -1,0 +1,255 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import {
+  createLogger,
+  DAY_MS,
+  literal,
+  ServiceError,
+  type SqlRow,
+  type Store,
+  silentProgress,
+} from "../../src/base/index.ts";
+import { loadArtifact } from "../../src/models/artifact.ts";
+import {
+  backtestModel,
+  defaultAsOf,
+  findChampion,
+  hazardsOf,
+  intentTask,
+  listVersions,
+  loadTensorBackend,
+  type ModelTask,
+  readDataset,
+  repurchaseTask,
+  type TrainingContext,
+  trainModel,
+} from "../../src/models/index.ts";
+import { currentRun, predictionsOf, scoreAll } from "../../src/predictions/index.ts";
+import { importLines, rhythmicOrders, shopClock, shopMapping } from "../support/shop.ts";
+import { withStore } from "../support/temporary.ts";
+
+const SMALL = { epochs: 2, hiddenUnits: [16], batchSize: 128 };
+
+function small(task: ModelTask): ModelTask {
+  return { ...task, settings: { ...task.settings, ...SMALL } };
+}
+
+function contextOf(store: Store, folder: string): TrainingContext {
+  return {
+    store,
+    modelsFolder: join(folder, "models"),
+    clock: shopClock,
+    logger: createLogger("silent"),
+    progress: silentProgress,
+    asOf: defaultAsOf(store, shopClock),
+  };
+}
+
+async function read(store: Store, file: string): Promise<SqlRow[]> {
+  const duckdb = await store.openDuckDb();
+  const rows = await duckdb.rows(
+    `SELECT * FROM ${file.endsWith("csv") ? "read_csv" : "read_parquet"}(${literal(file)})`,
+  );
+  duckdb.close();
+  return rows;
+}
+
+describe("models/train", function () {
+  this.timeout(120_000);
+
+  it("trains, keeps the winner, and loads it again to identical predictions", async () => {
+    await withStore(async (store, folder) => {
+      await importLines(store, folder, rhythmicOrders(80, 450));
+      const context = contextOf(store, folder);
+      expect(new Date(context.asOf).toISOString()).to.match(/T00:00:00.000Z$/);
+      const task = small(repurchaseTask({ horizonWeeks: 6 }));
+      const { artifact, report } = await trainModel(context, task);
+      expect(findChampion(store, "repurchase-week")?.id).to.equal(artifact.id);
+      expect(Object.keys(report.systems)).to.deep.equal([
+        "network",
+        "marginal",
+        "recency",
+        "personal-gap",
+        "product-gap",
+        "poisson-gamma",
+        "logistic-hazard",
+      ]);
+      for (const [name, system] of Object.entries(report.systems)) {
+        expect(system.metrics["nll"], name).to.be.within(0.1, 3);
+        expect(system.perInterval, name).to.have.length(6);
+      }
+      // A shop of regular buyers: their own rhythm says more than the base rate.
+      expect(report.systems["network"]?.metrics["auc_4w"]).to.be.above(0.6);
+
+      const loaded = loadArtifact(context.modelsFolder, "repurchase-week", artifact.id);
+      const backend = await loadTensorBackend();
+      const duckdb = await store.openDuckDb();
+      const rows = await readDataset(
+        duckdb,
+        join(store.path("temporary"), `repurchase-week-${process.pid}.parquet`),
+        task.service.features,
+      );
+      duckdb.close();
+      expect(hazardsOf(backend, loaded.fitted, rows)).to.deep.equal(
+        hazardsOf(backend, artifact.fitted, rows),
+      );
+      expect(loaded.calibration).to.deep.equal(artifact.calibration);
+      const card = JSON.parse(
+        readFileSync(
+          join(context.modelsFolder, "repurchase-week", artifact.id, "card.json"),
+          "utf8",
+        ),
+      ) as Record<string, unknown>;
+      expect(card).to.include({
+        id: artifact.id,
+        seed: 7,
+        backend: backend.name,
+        champion: artifact.system,
+      });
+
+      const again = await trainModel(context, task);
+      expect(again.artifact.id).to.equal(artifact.id);
+      expect(again.report.systems["network"]?.metrics).to.deep.equal(
+        report.systems["network"]?.metrics,
+      );
+      expect(listVersions(store)).to.have.length(1);
+    });
+  });
+
+  it("lets the best baseline serve where the network is no better, and scores with it", async () => {
+    await withStore(async (store, folder) => {
+      await importLines(store, folder, rhythmicOrders(60, 400));
+      const context = contextOf(store, folder);
+      // An untrained network: its learning rate is nothing.
+      const task = small(intentTask({ poolDays: 120 }));
+      const lame = { ...task, settings: { ...task.settings, learningRate: 1e-12, epochs: 1 } };
+      const { artifact, report } = await trainModel(context, lame);
+      expect(report.gate.isPassed).to.equal(false);
+      expect(report.champion).to.equal(report.gate.bestBaseline);
+      expect(artifact.system).to.not.equal("network");
+      expect(report.pruning).to.have.length(20);
+      const scored = await scoreAll({ ...context }, lame);
+      expect(scored.modelVersion).to.equal(artifact.id);
+      const run = currentRun(store, "conversion-intent");
+      expect(run).to.include({ modelVersion: artifact.id, rows: scored.rows });
+      const [prediction] = predictionsOf(store, run?.id ?? 0, 1);
+      expect(prediction?.probabilities).to.have.length(2);
+      expect(
+        (prediction?.probabilities[0] ?? 0) + (prediction?.probabilities[1] ?? 0),
+      ).to.be.closeTo(1, 1e-5);
+      expect(prediction?.facts).to.have.keys([
+        "orderDays",
+        "daysSinceLastOrder",
+        "meanGapDays",
+        "monetary",
+      ]);
+    });
+  });
+
+  it("back-tests without seeing what was known at or after the cutoff", async () => {
+    await withStore(async (store, folder) => {
+      const lines = rhythmicOrders(60, 450);
+      await importLines(store, folder, lines);
+      const cutoff = Date.parse("2024-01-01");
+      const task = small(repurchaseTask({ horizonWeeks: 4 }));
+      const out = join(folder, "before.parquet");
+      await backtestModel(contextOf(store, folder), task, { cutoff, file: out });
+      const before = await read(store, out);
+      // What becomes known from the cutoff on may change labels, never a prediction.
+      const later = lines.slice(0, 200).map((line) => ({
+        ...line,
+        order: `${line.order ?? ""}-late`,
+        known: "2024-01-01T00:00:00Z",
+      }));
+      await importLines(
+        store,
+        folder,
+        [...later, { user: "u1", product: "P1", at: "2024-01-02T00:00:00Z" }],
+        shopMapping(),
+        "late.csv",
+      );
+      await backtestModel(contextOf(store, folder), task, { cutoff, file: out });
+      const after = await read(store, out);
+      const predictions = (rows: readonly SqlRow[]): unknown[] =>
+        rows.map(({ label_week: _label, ...rest }) => rest);
+      expect(predictions(after)).to.deep.equal(predictions(before));
+      expect(Object.keys(before[0] ?? {})).to.deep.equal([
+        "customer",
+        "product",
+        "cutoff",
+        "p_week_1",
+        "p_week_2",
+        "p_week_3",
+        "p_week_4",
+        "p_later",
+        "label_week",
+      ]);
+      const labels = new Set(before.map((row) => row["label_week"]));
+      expect(
+        [...labels].every((label) => typeof label === "number" && label >= 0 && label <= 4),
+      ).to.equal(true);
+      expect(labels.size).to.be.above(2);
+      for (const row of before) {
+        const sum = ["p_week_1", "p_week_2", "p_week_3", "p_week_4", "p_later"].reduce(
+          (total, name) => total + Number(row[name]),
+          0,
+        );
+        expect(sum).to.be.closeTo(1, 1e-9);
+      }
+    });
+  });
+
+  it("labels what really happened, and leaves labels open where the data end too soon", async () => {
+    await withStore(async (store, folder) => {
+      const lines = rhythmicOrders(60, 450);
+      await importLines(store, folder, lines);
+      const context = contextOf(store, folder);
+      const cutoff = Date.parse("2024-02-01");
+      const out = join(folder, "labels.csv");
+      const { report } = await backtestModel(context, small(repurchaseTask({ horizonWeeks: 4 })), {
+        cutoff,
+        file: out,
+        system: "recency",
+      });
+      for (const row of await read(store, out)) {
+        const next = lines
+          .filter((line) => line.user === row["customer"] && line.product === row["product"])
+          .map((line) => Date.parse(line.at))
+          .filter((at) => at >= cutoff && at < cutoff + 28 * DAY_MS);
+        const week =
+          next.length === 0 ? 0 : Math.floor((Math.min(...next) - cutoff) / (7 * DAY_MS)) + 1;
+        expect(row["label_week"], `${String(row["customer"])} ${String(row["product"])}`).to.equal(
+          week,
+        );
+      }
+      expect(report.systems["recency"]?.metrics["nll"]).to.be.above(0);
+      const open = await backtestModel(context, small(repurchaseTask({ horizonWeeks: 4 })), {
+        cutoff: context.asOf - 7 * DAY_MS,
+        file: out,
+      });
+      expect(open.report.systems["network"]?.metrics).to.deep.equal({});
+      expect(new Set((await read(store, out)).map((row) => row["label_week"]))).to.deep.equal(
+        new Set([null]),
+      );
+    });
+  });
+
+  it("says what is missing where there is too little, or nothing", async () => {
+    await withStore(async (store, folder) => {
+      await importLines(store, folder, rhythmicOrders(5, 60));
+      const failure = await trainModel(contextOf(store, folder), repurchaseTask()).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(failure).to.be.instanceOf(ServiceError);
+      expect((failure as ServiceError).code).to.equal("not-ready");
+      expect((failure as ServiceError).message).to.match(/too short a history/);
+      const unscored = await scoreAll(contextOf(store, folder), repurchaseTask()).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect((unscored as ServiceError).message).to.match(/no champion yet: run "herkoop train/);
+    });
+  });
+});

@@ -1,0 +1,135 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { STAMPS, withEmptyApi, withShopApi } from "../support/web.ts";
+
+const consent = {
+  status: "granted",
+  source: "shop",
+  basis: "opt-in at checkout",
+  recordedAt: "2011-12-10T00:00:00Z",
+};
+
+const jan = {
+  id: 1,
+  identifiers: [
+    { type: "user_id", value: "jan.jansen" },
+    { type: "anonymous_id", value: "cookie/1" },
+  ],
+  firstSeenAt: "2011-12-09T00:00:00Z",
+  consents: [
+    { purpose: "advertising", ...consent },
+    { purpose: "personalisation", ...consent },
+  ],
+};
+
+interface CustomerPage {
+  readonly data: readonly { readonly id: number }[];
+  readonly page: { readonly next: string | null; readonly limit: number };
+}
+
+describe("customers", () => {
+  it("finds a customer by any identifier, kept by no cache", async () => {
+    await withShopApi(async ({ get }) => {
+      for (const address of ["user_id/jan.jansen", "anonymous_id/cookie%2F1"]) {
+        const { status, body, headers } = await get(`/v1/customers/${address}`);
+        expect(status).to.equal(200);
+        expect(body).to.deep.equal(jan);
+        expect(headers["cache-control"]).to.equal("no-store");
+      }
+    });
+  });
+
+  it("pages through all customers, each once, whatever the limit", async () => {
+    await withShopApi(async ({ get }) => {
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 1, max: 15 }), async (limit) => {
+          const seen: number[] = [];
+          let next: string | null = "";
+          while (next !== null) {
+            const cursor: string = next === "" ? "" : `&cursor=${next}`;
+            const { body } = await get(`/v1/customers?limit=${limit}${cursor}`);
+            const { data, page } = body as CustomerPage;
+            expect(data).to.have.lengthOf.within(1, limit);
+            seen.push(...data.map(({ id }) => id));
+            next = page.next;
+          }
+          expect(seen).to.deep.equal(Array.from({ length: 13 }, (_, index) => index + 1));
+        }),
+        { numRuns: 15 },
+      );
+    });
+  });
+
+  it("has a page of 100 unless asked otherwise, and an empty one of an empty store", async () => {
+    await withEmptyApi(async ({ get }) => {
+      const { body } = await get("/v1/customers");
+      expect(body).to.deep.equal({ data: [], page: { next: null, limit: 100 } });
+    });
+  });
+});
+
+describe("a customer's predictions", () => {
+  it("are by ISO week, of the running one only what is left", async () => {
+    await withShopApi(async ({ get }) => {
+      const { body } = await get("/v1/customers/user_id/jan.jansen/predictions");
+      const prediction = {
+        percentile: 0.75,
+        facts: { daysSinceLastPurchase: 31, meanGapDays: null },
+      };
+      const weeks = (...probabilities: number[]): object[] =>
+        [
+          { week: "2011-W49", from: "2011-12-10T00:00:00Z", to: "2011-12-12T00:00:00Z" },
+          { week: "2011-W50", from: "2011-12-12T00:00:00Z", to: "2011-12-19T00:00:00Z" },
+          { week: "2011-W51", from: "2011-12-19T00:00:00Z", to: "2011-12-26T00:00:00Z" },
+        ].map((week, index) => ({ ...week, probability: probabilities[index] }));
+      expect(body).to.deep.equal({
+        customer: jan,
+        repurchaseWeek: {
+          ...STAMPS.repurchase,
+          predictions: [
+            {
+              product: "A",
+              productName: 'Lavender "soap", 2 pieces',
+              // 0.14 × 2/7; 0.14 × 5/7 + 0.07 × 2/7; 0.07
+              weeks: weeks(0.04, 0.12, 0.07),
+              within4Weeks: 0.28,
+              laterOrNever: 0.72,
+              ...prediction,
+            },
+            {
+              product: "B",
+              productName: null,
+              weeks: weeks(0.02, 0.07, 0.07),
+              within4Weeks: 0.21,
+              laterOrNever: 0.79,
+              ...prediction,
+            },
+          ],
+        },
+        conversionIntent: {
+          ...STAMPS.intent,
+          probability: 0.9,
+          percentile: 1,
+          facts: { orders: 12 },
+        },
+      });
+    });
+  });
+
+  it("are empty for a customer outside the scored pools, and null before the first scoring", async () => {
+    await withShopApi(async ({ get, store }) => {
+      const address = "/v1/customers/user_id/user-5/predictions";
+      const outside = await get(address);
+      expect(outside.status).to.equal(200);
+      expect(outside.body).to.deep.include({
+        repurchaseWeek: { ...STAMPS.repurchase, predictions: [] },
+        conversionIntent: null,
+      });
+      store.sqlite.exec("DELETE FROM prediction_run");
+      expect((await get(address)).body).to.deep.include({
+        repurchaseWeek: null,
+        conversionIntent: null,
+      });
+    });
+  });
+});
