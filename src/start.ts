@@ -27,9 +27,8 @@ export async function runMainJob(service: Service): Promise<void> {
     (model) => findChampion(service.store, model)?.asOf !== toIso(asOf),
   );
   await Promise.all(untrained.map((model) => runStage(service, ["train", model])));
-  for (const model of MODEL_NAMES.filter((one) => !isScored(service, one))) {
-    await runStage(service, ["score", model]);
-  }
+  const unscored = MODEL_NAMES.filter((model) => !isScored(service, model));
+  await Promise.all(unscored.map((model) => runStage(service, ["score", model])));
   if (!areAudiencesCurrent(service)) {
     await runStage(service, ["audiences", "--refresh", "--out", service.store.path("audiences")]);
   }

@@ -115,8 +115,9 @@ export async function evaluateTask(
       peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     },
   };
+  const { trainingRowsPerSecond, peakMemoryMiB } = report.cost;
   step.end(
-    `${report.champion} serves; ${training.rows} rows to learn from, ${test.rows} to be judged on`,
+    `${report.champion} serves; ${training.rows} rows to learn from, ${test.rows} to be judged on; ${trainingRowsPerSecond} training rows/s, peak memory ${peakMemoryMiB} MiB`,
   );
   return { report, test, tested };
 }

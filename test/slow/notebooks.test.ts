@@ -122,7 +122,7 @@ async function countRows(store: Store, from: string): Promise<number> {
 function pairsBoughtTwice(store: Store): string {
   const history = historySql(store);
   return `(SELECT user_id, upper(product_id) FROM ${history} o
-    WHERE event = 'Order Completed' AND user_id IS NOT NULL AND price > 0 AND product_id SIMILAR TO '[0-9]{5}[A-Za-z]{0,2}'
+    WHERE event = 'Order Completed' AND user_id IS NOT NULL AND price > 0 AND product_id SIMILAR TO '[0-9]{5}[A-Za-z]{0,2}|DCGS[0-9A-Z]+|SP[0-9]+|PADS'
       AND quantity - coalesce((SELECT sum(r.quantity) FROM ${history} r
         WHERE r.refunded_message_id = o.message_id AND r.refunded_line = o.line), 0) > 0.000001
     GROUP BY 1, 2 HAVING count(DISTINCT CAST(epoch_ms(occurred_at_ms) AS DATE)) > 1)`;
