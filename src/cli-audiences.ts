@@ -2,9 +2,8 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { ServiceError } from "./base/index.ts";
 import { answer, numberWithin, withService } from "./cli-options.ts";
-import { cutPool, findChampion, type PruningRequest } from "./models/index.ts";
+import { cutPool, getVersion, type PruningRequest } from "./models/index.ts";
 import {
-  type Audience,
   countMembers,
   DEFAULT_MINIMUM_PROBABILITY,
   exportAudiences,
@@ -15,7 +14,7 @@ import {
   writeCsv,
 } from "./segments/index.ts";
 import type { Service } from "./service.ts";
-import { table } from "./text.ts";
+import { audienceTable, table } from "./text.ts";
 
 interface AudienceFlags {
   readonly refresh?: boolean;
@@ -105,35 +104,13 @@ export function addAudienceCommands(program: Command): void {
     });
 }
 
-function audienceTable(audiences: readonly (Audience & { readonly members: number })[]): string {
-  const [first] = audiences;
-  return [
-    first === undefined ? "" : `as of ${first.asOf}, data through ${first.dataThrough}`,
-    table(
-      ["audience", "from", "to", "members", "without consent"],
-      audiences.map((one) => [
-        one.name,
-        one.weekStart?.slice(0, 10) ?? "",
-        one.weekEnd?.slice(0, 10) ?? "",
-        String(one.members),
-        String(one.candidates - one.members),
-      ]),
-    ),
-  ].join("\n");
-}
-
 async function prune(service: Service, options: PruneFlags): Promise<void> {
-  const champion = findChampion(service.store, "conversion-intent");
-  if (champion === undefined) {
-    throw new ServiceError(
-      "not-ready",
-      'conversion-intent has no champion yet: run "herkoop train conversion-intent"',
-    );
-  }
   const request = pruningRequest(options);
   const pool = getAudience(service.store, RETARGETING_POOL);
   const poolSize = countMembers(service.store, pool);
-  const curve = champion.card.pruning;
+  // The curve of the version that ranked this pool, which need not be today's champion.
+  const { card } = getVersion(service.store, "conversion-intent", pool.modelVersion);
+  const curve = card.pruning;
   const cut = request === null ? null : cutPool(curve, poolSize, request);
   const file =
     cut === null || options.out === undefined
@@ -146,7 +123,7 @@ async function prune(service: Service, options: PruneFlags): Promise<void> {
   const { modelVersion, asOf, dataThrough, computedAt } = pool;
   answer(options, { modelVersion, asOf, dataThrough, computedAt, poolSize, curve, cut, file }, () =>
     [
-      `retargeting pool of ${poolSize}, as of ${asOf}; back-tested at ${champion.card.testCutoffs.map((cutoff) => cutoff.slice(0, 10)).join(", ")}`,
+      `retargeting pool of ${poolSize}, as of ${asOf}; back-tested at ${card.testCutoffs.map((cutoff) => cutoff.slice(0, 10)).join(", ")}`,
       table(
         ["pruned", "conversions kept", "95% interval"],
         curve.map((point) => [

@@ -10,7 +10,7 @@ import { countMembers, listAudiences } from "./segments/index.ts";
 import { startServer } from "./server.ts";
 import { type Service, trainingContext } from "./service.ts";
 import { runMainJob } from "./start.ts";
-import { table } from "./text.ts";
+import { audienceTable } from "./text.ts";
 
 interface ServeFlags {
   readonly host?: string;
@@ -104,12 +104,12 @@ function summary(service: Service): string {
     "",
     ...headline,
     "",
-    table(
-      ["audience", "members"],
-      audiences.map((audience) => [
-        audience === week ? `${audience.name} (this week)` : audience.name,
-        String(countMembers(store, audience)),
-      ]),
+    audienceTable(
+      audiences.map((audience) => ({
+        ...audience,
+        name: audience === week ? `${audience.name} (this week)` : audience.name,
+        members: countMembers(store, audience),
+      })),
     ),
     "",
     `files: ${store.path("audiences")} (CSV), ${store.path("history")} (events), ${service.config.modelsFolder} (models)`,

@@ -1,4 +1,5 @@
 import type { Report } from "./models/index.ts";
+import type { Audience } from "./segments/index.ts";
 
 /** Rows of text as aligned columns; numbers should come formatted. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -33,5 +34,29 @@ export function reportTable(report: Report): string {
     table(["system", ...names], rows),
     gate,
     `${report.rows.training} training rows; ${report.cost.featureRowsPerSecond} feature rows/s, ${report.cost.trainingRowsPerSecond} training rows/s, peak memory ${report.cost.peakMemoryMiB} MiB, backend ${report.backend}, seed ${report.seed}`,
+  ].join("\n");
+}
+
+/** Audiences with their members, and how many people are left out for want of consent. */
+export function audienceTable(
+  audiences: readonly (Audience & { readonly members: number })[],
+): string {
+  const without = audiences.reduce((sum, one) => sum + one.candidates - one.members, 0);
+  return [
+    table(
+      ["audience", "from", "to", "members", "without consent"],
+      audiences.map((one) => [
+        one.name,
+        one.weekStart?.slice(0, 10) ?? "",
+        one.weekEnd?.slice(0, 10) ?? "",
+        String(one.members),
+        String(one.candidates - one.members),
+      ]),
+    ),
+    ...(without === 0
+      ? []
+      : [
+          "without consent: no consent for the audience's purpose is on record, and unknown is no (docs/mapping.md, consent)",
+        ]),
   ].join("\n");
 }

@@ -96,7 +96,7 @@ describe("cli", function () {
         [2, /expected a number from 0 to 1, got "2"/, ["prune", "--max-loss", "2"]],
         [3, /the store holds no events yet/, ["train"]],
         [3, /nothing is scored yet/, ["audiences", "--refresh"]],
-        [3, /no champion yet/, ["prune"]],
+        [3, /no audience is published yet/, ["prune"]],
       ];
       for (const [code, message, args] of cases) {
         const outcome = await herkoop(store, ...args);

@@ -22,6 +22,6 @@ export {
   silentProgress,
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
-export { openSqlite, type Sqlite } from "./sqlite.ts";
+export type { Sqlite } from "./sqlite.ts";
 export { openStore, removeStrays, type Store } from "./store.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

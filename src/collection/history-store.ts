@@ -130,8 +130,8 @@ export function recordImport(
   })();
 }
 
-/** Stores a source's mapping; product rules and consent statements take effect at the next build. */
-export function upsertSource(sqlite: Sqlite, source: string, json: string, now: number): void {
+/** Product rules and consent statements of a stored mapping take effect at the next build. */
+function upsertSource(sqlite: Sqlite, source: string, json: string, now: number): void {
   sqlite
     .prepare(
       `INSERT INTO source VALUES (?, ?, ?)

@@ -1,5 +1,5 @@
 /** Collection: events in, from every source, once each, into an immutable history. */
-export { EventName, HISTORY_COLUMNS } from "./event.ts";
+export { EventName } from "./event.ts";
 export {
   type HistorySummary,
   historyFiles,

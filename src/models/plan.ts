@@ -28,11 +28,15 @@ export interface Plan {
 }
 
 /** A shop's first weeks teach little: cutoffs begin this many days after its first order. */
-const MINIMUM_HISTORY_DAYS = 56;
+const MINIMUM_HISTORY_DAYS = 28;
+
+/** A plan with fewer training cutoffs than this gives up test cutoffs first. */
+const ENOUGH_TRAINING_CUTOFFS = 3;
 
 /**
  * Plans an evaluation whose last test cutoff is `lastTest`, judged with what was known before
- * `judgedAt`. Throws `not-ready`, saying what is missing, where the orders reach too short.
+ * `judgedAt`: with the task's number of test cutoffs, or fewer where the history is short. Throws
+ * `not-ready`, saying what is missing, where the orders reach too short for any.
  */
 export function planEvaluation(
   task: ModelTask,
@@ -40,25 +44,16 @@ export function planEvaluation(
   judgedAt: number,
   firstOrderAt: number,
 ): Plan {
-  const step = task.stepDays * DAY_MS;
-  const period = (last: number): number[] =>
-    Array.from(
-      { length: task.testCutoffs },
-      (_, index) => last - (task.testCutoffs - 1 - index) * step,
-    );
-  const testCutoffs = period(lastTest);
-  const testStart = testCutoffs[0] ?? lastTest;
-  const calibrationCutoffs = period(testStart - Math.ceil(horizonMs(task) / step) * step);
-  const calibrationStart = calibrationCutoffs[0] ?? testStart;
-  const plan = {
-    calibration: planStage(task, calibrationStart, firstOrderAt),
-    calibrationCutoffs,
-    evaluation: planStage(task, testStart, firstOrderAt),
-    testCutoffs,
-    judgedAt,
-  };
-  if (plan.calibration.training.length === 0) {
-    const needed = calibrationStart - MINIMUM_HISTORY_DAYS * DAY_MS - step;
+  const plans = Array.from({ length: task.testCutoffs }, (_, fewer) =>
+    planWith(task, task.testCutoffs - fewer, { lastTest, judgedAt, firstOrderAt }),
+  );
+  const trainable = plans.filter((plan) => plan.calibration.training.length > 0);
+  const plan =
+    trainable.find((one) => one.calibration.training.length >= ENOUGH_TRAINING_CUTOFFS) ??
+    trainable.at(-1);
+  if (plan === undefined) {
+    const gap = trainingGap(task) + MINIMUM_HISTORY_DAYS * DAY_MS;
+    const needed = (plans.at(-1)?.calibration.knownBefore ?? lastTest) - gap;
     throw new ServiceError(
       "not-ready",
       `${task.model}: orders from ${toIso(dayStart(firstOrderAt))} on are too short a history to train and test a horizon of ${Math.round(horizonMs(task) / DAY_MS)} days; ` +
@@ -69,15 +64,42 @@ export function planEvaluation(
   return plan;
 }
 
+function planWith(
+  task: ModelTask,
+  testCount: number,
+  when: { readonly lastTest: number; readonly judgedAt: number; readonly firstOrderAt: number },
+): Plan {
+  const step = task.stepDays * DAY_MS;
+  const period = (last: number): number[] =>
+    Array.from({ length: testCount }, (_, index) => last - (testCount - 1 - index) * step);
+  const testCutoffs = period(when.lastTest);
+  const testStart = testCutoffs[0] ?? when.lastTest;
+  const calibrationCutoffs = period(testStart - Math.ceil(horizonMs(task) / step) * step);
+  const calibrationStart = calibrationCutoffs[0] ?? testStart;
+  return {
+    calibration: planStage(task, calibrationStart, when.firstOrderAt),
+    calibrationCutoffs,
+    evaluation: planStage(task, testStart, when.firstOrderAt),
+    testCutoffs,
+    judgedAt: when.judgedAt,
+  };
+}
+
+/** How long before the end of what is known the latest training cutoff lies: whole steps. */
+function trainingGap(task: ModelTask): number {
+  const step = task.stepDays * DAY_MS;
+  return (
+    Math.ceil((Math.min(task.minimumObserved, task.intervals) * task.intervalMs) / step) * step
+  );
+}
+
 /** The training cutoffs of someone who stands at `knownBefore`: a step apart, on the grid that ends there. */
 export function planStage(task: ModelTask, knownBefore: number, firstOrderAt: number): Stage {
   const step = task.stepDays * DAY_MS;
   const earliest = firstOrderAt + MINIMUM_HISTORY_DAYS * DAY_MS;
   const training: number[] = [];
-  const gap =
-    Math.ceil((Math.min(task.minimumObserved, task.intervals) * task.intervalMs) / step) * step;
   for (
-    let cutoff = knownBefore - gap;
+    let cutoff = knownBefore - trainingGap(task);
     cutoff >= earliest && training.length < task.maximumCutoffs;
     cutoff -= step
   ) {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createWriteStream, mkdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { stringify } from "csv-stringify";
 import { type Clock, ServiceError, type Store } from "../base/index.ts";
 import { currentRun, eachPrediction, type PredictionRun } from "../predictions/index.ts";
@@ -179,7 +179,6 @@ export function* csvRecords(
 
 /** Writes every current audience as CSV into a folder, each file whole or not at all; returns the files. */
 export async function exportAudiences(store: Store, folder: string): Promise<string[]> {
-  mkdirSync(folder, { recursive: true });
   const files: string[] = [];
   for (const audience of listAudiences(store)) {
     const file = join(folder, `${audience.name}.csv`);
@@ -196,6 +195,7 @@ export async function writeCsv(
   file: string,
   limit?: number,
 ): Promise<void> {
+  mkdirSync(dirname(file), { recursive: true });
   const output = createWriteStream(`${file}.partial`);
   const csv = stringify({ header: true, columns: [...CSV_COLUMNS], escape_formulas: true });
   csv.pipe(output);

@@ -66,6 +66,16 @@ describe("models/plan", () => {
     );
   });
 
+  it("tests on fewer cutoffs before it gives up", () => {
+    const weeks = (history: number): number => {
+      const end = day("2024-07-01");
+      return planEvaluation(intentTask(), end - 7 * DAY_MS, end, end - history * DAY_MS).testCutoffs
+        .length;
+    };
+    expect([400, 105, 98, 91, 60, 49].map(weeks)).to.deep.equal([4, 4, 3, 3, 1, 1]);
+    expect(() => weeks(48)).to.throw(ServiceError, /too short/);
+  });
+
   it("says from when on orders would do where they reach too short", () => {
     expect(() =>
       planEvaluation(repurchaseTask(), day("2024-03-01"), day("2024-05-24"), day("2024-01-01")),

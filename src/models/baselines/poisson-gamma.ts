@@ -24,8 +24,8 @@ export function fitPoissonGamma(
   intervalDays: number,
   features: { readonly frequency: string; readonly tenure: string },
 ): PoissonGamma {
-  const frequency = featureColumn(dataset, features.frequency);
-  const tenure = featureColumn(dataset, features.tenure);
+  const frequency = knownOrZero(dataset, features.frequency);
+  const tenure = knownOrZero(dataset, features.tenure);
   const stride = Math.max(1, Math.floor(dataset.rows / SAMPLE));
   const base = {
     frequencyFeature: features.frequency,
@@ -78,8 +78,8 @@ export function fitPoissonGamma(
 
 /** The model's hazards for every row, rows × intervals. */
 export function poissonGammaHazards(model: PoissonGamma, dataset: Dataset): Float64Array {
-  const frequency = featureColumn(dataset, model.frequencyFeature);
-  const tenure = featureColumn(dataset, model.tenureFeature);
+  const frequency = knownOrZero(dataset, model.frequencyFeature);
+  const tenure = knownOrZero(dataset, model.tenureFeature);
   const result = new Float64Array(dataset.rows * model.intervals);
   for (let row = 0; row < dataset.rows; row++) {
     const k = model.shape + (frequency[row] ?? 0);
@@ -89,6 +89,11 @@ export function poissonGammaHazards(model: PoissonGamma, dataset: Dataset): Floa
     }
   }
   return result;
+}
+
+/** Who never bought has neither purchases nor tenure: the population's gamma is all there is. */
+function knownOrZero(dataset: Dataset, feature: string): Float32Array {
+  return featureColumn(dataset, feature).map((value) => (Number.isNaN(value) ? 0 : value));
 }
 
 /** P(a purchase in interval `interval` | none before) at gamma(k, t): one minus the ratio of the silences. */

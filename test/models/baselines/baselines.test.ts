@@ -65,6 +65,9 @@ describe("models/baselines", () => {
     expect(model.scale).to.be.closeTo(60, 12);
     const hazards = poissonGammaHazards({ ...model, shape: 2, scale: 60 }, rows);
     const k = 2 + (features[0] ?? 0);
+    const stranger = { ...rows, rows: 1, features: Float32Array.of(Number.NaN, Number.NaN) };
+    const unknown = poissonGammaHazards({ ...model, shape: 2, scale: 60 }, stranger);
+    expect(unknown[0]).to.be.closeTo(1 - (60 / 67) ** 2, 1e-12);
     expect(hazards[0]).to.be.closeTo(1 - (260 / 267) ** k, 1e-12);
     expect(hazards[3]).to.be.closeTo(1 - (281 / 288) ** k, 1e-12);
   });
