@@ -57,7 +57,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+// A stage whose parent is gone (killed, even) must not go on writing behind the next start's back.
+const stopWithParent = (): void => {
+  process.exit(EXIT_CODES.cancelled);
+};
+process.once("disconnect", stopWithParent);
+
 process.exitCode = await main();
+process.off("disconnect", stopWithParent);
 if (process.connected) {
   process.disconnect();
 }

@@ -66,7 +66,10 @@ describe("the main job", () => {
       for (let kill = 0; kill < 6; kill++) {
         const child = startCommand(store, ["start", "--no-serve"]);
         const ended = outcomeOf(child);
-        const timer = setTimeout(() => child.kill("SIGTERM"), 200 + random.below(6000));
+        const timer = setTimeout(
+          () => child.kill(kill % 2 === 0 ? "SIGTERM" : "SIGKILL"),
+          200 + random.below(6000),
+        );
         const { code, stderr } = await ended;
         clearTimeout(timer);
         expect(code, stderr).to.be.oneOf([0, 130, null]);

@@ -8,7 +8,7 @@ import { createApp } from "../../src/web/index.ts";
 import { withStore } from "./temporary.ts";
 
 /** A Saturday: two days of 2011-W49 are left. */
-export const AS_OF = Date.parse("2011-12-10T00:00:00Z");
+const AS_OF = Date.parse("2011-12-10T00:00:00Z");
 export const clock = fixedClock("2011-12-10T06:00:00Z");
 
 /** An answer whose body a test has to look at before it believes it. */
@@ -26,7 +26,7 @@ export interface TestApi {
 }
 
 /** The API over a store (given or empty), with its log. */
-export function apiOver(store: Store): TestApi {
+function apiOver(store: Store): TestApi {
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: "info", base: null },
@@ -120,7 +120,7 @@ export function publishShop(store: Store): void {
   refreshAudiences(store, clock, { minimumProbability: 0.05 });
 }
 
-export function addCustomer(
+function addCustomer(
   store: Store,
   id: number,
   value: string,
