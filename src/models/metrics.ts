@@ -2,23 +2,16 @@
 
 /** Area under the ROC curve, ties counted half (Mann-Whitney); NaN where one class is absent. */
 export function rocAuc(probabilities: ArrayLike<number>, outcomes: ArrayLike<number>): number {
-  const order = descending(probabilities);
   let positives = 0;
-  let pairs = 0;
+  let inversions = 0;
   let negativesAbove = 0;
-  for (let start = 0; start < order.length; ) {
-    const tied = tieEnd(order, probabilities, start);
-    let positivesHere = 0;
-    for (let i = start; i < tied; i++) {
-      positivesHere += outcomes[order[i] ?? 0] ?? 0;
-    }
-    const negativesHere = tied - start - positivesHere;
-    pairs += positivesHere * (negativesAbove + negativesHere / 2);
-    positives += positivesHere;
-    negativesAbove += negativesHere;
-    start = tied;
+  for (const tie of tiesOf(probabilities, outcomes)) {
+    const negatives = tie.end - tie.start - tie.positives;
+    inversions += tie.positives * (negativesAbove + negatives / 2);
+    positives += tie.positives;
+    negativesAbove += negatives;
   }
-  return 1 - pairs / (positives * (order.length - positives));
+  return 1 - inversions / (positives * (probabilities.length - positives));
 }
 
 /** Average precision, the mean precision at each positive, ties as one step (scikit-learn's definition). */
@@ -26,18 +19,11 @@ export function averagePrecision(
   probabilities: ArrayLike<number>,
   outcomes: ArrayLike<number>,
 ): number {
-  const order = descending(probabilities);
   let positives = 0;
   let sum = 0;
-  for (let start = 0; start < order.length; ) {
-    const tied = tieEnd(order, probabilities, start);
-    let positivesHere = 0;
-    for (let i = start; i < tied; i++) {
-      positivesHere += outcomes[order[i] ?? 0] ?? 0;
-    }
-    positives += positivesHere;
-    sum += positivesHere * (positives / tied);
-    start = tied;
+  for (const tie of tiesOf(probabilities, outcomes)) {
+    positives += tie.positives;
+    sum += tie.positives * (positives / tie.end);
   }
   return sum / positives;
 }
@@ -114,19 +100,12 @@ export function keptAfterPruning(
   outcomes: ArrayLike<number>,
   pruned: number,
 ): number {
-  const order = descending(probabilities);
-  const keep = order.length * (1 - pruned);
+  const keep = probabilities.length * (1 - pruned);
   let kept = 0;
   let positives = 0;
-  for (let start = 0; start < order.length; ) {
-    const tied = tieEnd(order, probabilities, start);
-    let positivesHere = 0;
-    for (let i = start; i < tied; i++) {
-      positivesHere += outcomes[order[i] ?? 0] ?? 0;
-    }
-    positives += positivesHere;
-    kept += positivesHere * Math.min(1, Math.max(0, (keep - start) / (tied - start)));
-    start = tied;
+  for (const tie of tiesOf(probabilities, outcomes)) {
+    positives += tie.positives;
+    kept += tie.positives * Math.min(1, Math.max(0, (keep - tie.start) / (tie.end - tie.start)));
   }
   return kept / positives;
 }
@@ -137,11 +116,21 @@ export function descending(probabilities: ArrayLike<number>): Int32Array {
   return order.sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0) || a - b);
 }
 
-function tieEnd(order: Int32Array, probabilities: ArrayLike<number>, start: number): number {
-  const value = probabilities[order[start] ?? 0];
-  let end = start + 1;
-  while (end < order.length && probabilities[order[end] ?? 0] === value) {
-    end++;
+/** Runs of equal probability, the highest first: ranks [start, end) and the positives among them. */
+function* tiesOf(
+  probabilities: ArrayLike<number>,
+  outcomes: ArrayLike<number>,
+): Generator<{ readonly start: number; readonly end: number; readonly positives: number }> {
+  const order = descending(probabilities);
+  for (let start = 0; start < order.length; ) {
+    const value = probabilities[order[start] ?? 0];
+    let end = start;
+    let positives = 0;
+    while (end < order.length && probabilities[order[end] ?? 0] === value) {
+      positives += outcomes[order[end] ?? 0] ?? 0;
+      end++;
+    }
+    yield { start, end, positives };
+    start = end;
   }
-  return end;
 }
