@@ -181,7 +181,7 @@ function resultOf(runs: ReadonlyMap<string, readonly Figures[]>): BenchResult {
     notes: [
       `Test: ${runs.get(ours)?.[0]?.["rows"] ?? 0} pairs at 2011-09-17. XGBoost: multi-class, 200 rounds, depth 6, eta 0.1, 2 threads, not tuned and not calibrated.`,
       '"and censored rows" also learns from the three latest cutoffs, whose horizon was not over; "as served" is the default: those cutoffs, rows sampled to 300,000.',
-      "train_seconds is one fit of the network (one thread) or of XGBoost (two threads), without features and calibration.",
+      "train_seconds is one fit of the network (one thread) or of XGBoost (two threads), without features and calibration; a rough figure, other work ran on the machine.",
     ],
   };
 }
