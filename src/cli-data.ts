@@ -200,7 +200,7 @@ function addFeatureCommands(program: Command): void {
           );
         }
         await withService(command, options, async (service) => {
-          const task = await taskOf(service, model, {});
+          const task = await taskOf(service, model, {}, cutoff);
           const offline = await openOfflineStore(service.store);
           try {
             const rows = await offline.build({

@@ -49,7 +49,10 @@ export function addModelCommands(program: Command): void {
       const answers: Awaited<ReturnType<typeof trainModel>>[] = [];
       for (const model of modelsOf(name)) {
         answers.push(
-          await trainModel(context, await taskOf(service, model, taskOptions(model, options))),
+          await trainModel(
+            context,
+            await taskOf(service, model, taskOptions(model, options), context.asOf),
+          ),
         );
       }
       const value = answers.map(({ artifact, report }) => ({
@@ -89,11 +92,13 @@ export function addModelCommands(program: Command): void {
     await withService(command, options, async (service) => {
       const model = parseModelName(name);
       const context = trainingContext(service, asOfOption(service, options));
-      const task = await taskOf(service, model, taskOptions(model, options));
+      const taskAt = (instant: number): ReturnType<typeof taskOf> =>
+        taskOf(service, model, taskOptions(model, options), instant);
       const cutoff =
         options.cutoff === undefined
-          ? lastJudgeableCutoff(task, context.asOf)
+          ? lastJudgeableCutoff(await taskAt(context.asOf), context.asOf)
           : parseInstant(options.cutoff, "cutoff");
+      const task = await taskAt(cutoff);
       if (cutoff > context.asOf) {
         throw new ServiceError(
           "invalid-input",

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
 import { addAudienceCommands } from "./cli-audiences.ts";
@@ -13,9 +14,14 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   cancelled: 130,
 };
 
+const { version: VERSION } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+) as { readonly version: string };
+
 /** The command line: `herkoop <command>`; answers on standard output, progress and errors on standard error. */
 export function createProgram(): Command {
   const program = new Command("herkoop")
+    .version(VERSION)
     .description("Who will buy now, and who is back in the market for what, in which week.")
     .addOption(new Option("--store <folder>", "where the shop's data live (also HERKOOP_STORE)"))
     .showHelpAfterError("(add --help for the options)")
@@ -56,6 +62,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     }
   });
 }
+
+// A reader that has seen enough (head, less) closes the pipe.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
 
 // A stage whose parent is gone (killed, even) must not go on writing behind the next start's back.
 const stopWithParent = (): void => {

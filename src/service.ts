@@ -83,13 +83,14 @@ export async function taskOf(
   service: Service,
   model: ModelName,
   options: TaskOptions,
+  asOf = defaultAsOf(service.store, service.clock),
 ): Promise<ModelTask> {
   if (model === "repurchase-week") {
     return repurchaseTask(options);
   }
-  return intentTask({ ...options, poolDays: options.poolDays ?? (await poolDays(service)) });
+  return intentTask({ ...options, poolDays: options.poolDays ?? (await poolDays(service, asOf)) });
 }
 
-async function poolDays(service: Service): Promise<number> {
-  return (await hasBrowsing(service.store)) ? POOL_DAYS.browsing : POOL_DAYS.ordersOnly;
+async function poolDays(service: Service, asOf: number): Promise<number> {
+  return (await hasBrowsing(service.store, asOf)) ? POOL_DAYS.browsing : POOL_DAYS.ordersOnly;
 }

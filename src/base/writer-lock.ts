@@ -3,7 +3,7 @@ import type { Store } from "./store.ts";
 
 /**
  * Makes this process the store's only writer of history; the returned function gives it back. A lock
- * whose process is gone is taken over. Throws `conflict` while another process holds it.
+ * whose process is gone (or had this process's number before a restart) is taken over. Throws `conflict` while another process holds it.
  */
 export function acquireWriterLock(store: Store): () => void {
   store.sqlite
@@ -12,7 +12,7 @@ export function acquireWriterLock(store: Store): () => void {
         .prepare<[], number>("SELECT process_id FROM writer_lock")
         .pluck()
         .get();
-      if (holder !== undefined && isRunning(holder)) {
+      if (holder !== undefined && holder !== process.pid && isRunning(holder)) {
         throw new ServiceError(
           "conflict",
           `process ${holder} is writing to this store; wait for it or stop it`,
@@ -30,7 +30,8 @@ function isRunning(processId: number): boolean {
   try {
     process.kill(processId, 0);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // EPERM: it runs, as somebody else's.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -112,7 +112,7 @@ export function recordImport(
   file: HistoryFile | null,
 ): void {
   store.sqlite.transaction(() => {
-    upsertSource(store.sqlite, mapping.source, mapping.json, run.finishedAt);
+    updateSource(store.sqlite, mapping.source, mapping.json, run.finishedAt);
     store.sqlite
       .prepare(
         `INSERT INTO import_run VALUES (@id, @source, @file, @checksum, @knownAtRule, @rowsRead,
@@ -130,14 +130,33 @@ export function recordImport(
   })();
 }
 
-/** Product rules and consent statements of a stored mapping take effect at the next build. */
-function upsertSource(sqlite: Sqlite, source: string, json: string, now: number): void {
+/**
+ * Stores a source's latest mapping; its product rules and consent take effect at the next build. What
+ * it does not say of products or consent stays as an earlier mapping of the source said it.
+ */
+export function updateSource(sqlite: Sqlite, source: string, json: string, now: number): void {
+  const earlier = sqlite
+    .prepare<[string], string>("SELECT mapping FROM source WHERE name = ?")
+    .pluck()
+    .get(source);
+  const merged = { ...kept(earlier), ...(JSON.parse(json) as object) };
   sqlite
     .prepare(
       `INSERT INTO source VALUES (?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET mapping = excluded.mapping, updated_at = excluded.updated_at`,
     )
-    .run(source, json, now);
+    .run(source, JSON.stringify(merged), now);
+}
+
+function kept(earlier: string | undefined): object {
+  const { products, consent } = JSON.parse(earlier ?? "{}") as {
+    products?: object;
+    consent?: object;
+  };
+  return {
+    ...(products === undefined ? {} : { products }),
+    ...(consent === undefined ? {} : { consent }),
+  };
 }
 
 /** Every source's mapping as JSON text, by name. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { type Clock, ServiceError, type Step, type Store } from "../base/index.ts";
-import { findImport, type ImportRun, recordImport } from "./history-store.ts";
+import { findImport, type ImportRun, recordImport, updateSource } from "./history-store.ts";
 import type { Mapping } from "./mapping.ts";
 import type { FileFormat } from "./stage-sql.ts";
 import { countStaged, countsBy, stage, writeHistory, writeRejects } from "./staging-store.ts";
@@ -47,9 +47,8 @@ export async function importFile(
 ): Promise<ImportReport> {
   const file = resolve(request.file);
   if (!existsSync(file) || !statSync(file).isFile()) {
-    throw new ServiceError("invalid-input", `file: there is no file ${request.file}`, {
-      field: "file",
-    });
+    const what = existsSync(file) ? "expected a file, got a folder:" : "there is no file";
+    throw new ServiceError("invalid-input", `file: ${what} ${request.file}`, { field: "file" });
   }
   const format = request.format ?? formatOf(file);
   const mappingJson = JSON.stringify(request.mapping);
@@ -58,6 +57,9 @@ export async function importFile(
   const dryRun = request.dryRun ?? false;
   const earlier = findImport(store, id);
   if (earlier !== undefined) {
+    if (!dryRun) {
+      updateSource(store.sqlite, request.mapping.source, mappingJson, clock.now());
+    }
     return repeated(earlier, dryRun);
   }
   step?.update(1, 8);
@@ -121,7 +123,7 @@ function repeated(run: ImportRun, dryRun: boolean): ImportReport {
 }
 
 function formatOf(file: string): FileFormat {
-  const ending = /\.(csv|jsonl|ndjson|parquet)$/.exec(file.toLowerCase())?.[1];
+  const ending = /\.(csv|jsonl|ndjson|parquet)(\.gz)?$/.exec(file.toLowerCase())?.[1];
   if (ending === undefined) {
     throw new ServiceError(
       "invalid-input",

@@ -12,4 +12,4 @@ export {
   sourceMappings,
 } from "./history-store.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
-export { type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";

@@ -50,6 +50,19 @@ const eventColumn = z.strictObject({
   names: z.record(z.string(), z.string()).default({}),
 });
 
+const products = z.strictObject({
+  pattern: z.string().default("^.+$"),
+  group: z
+    .strictObject({
+      case: z.enum(["upper", "lower", "keep"]).default("keep"),
+      pattern: z.string().default("^(.*)$"),
+    })
+    .default({ case: "keep", pattern: "^(.*)$" }),
+});
+
+/** All ids are products, each its own group: where no mapping of a source says otherwise. */
+export const EVERY_PRODUCT: z.infer<typeof products> = products.parse({});
+
 const mappingSchema = z.strictObject({
   source: z
     .string()
@@ -70,18 +83,8 @@ const mappingSchema = z.strictObject({
     price: numberField.optional(),
     currency: textField.optional(),
   }),
-  /** Which ids are products, and what counts as the same product. */
-  products: z
-    .strictObject({
-      pattern: z.string().default("^.+$"),
-      group: z
-        .strictObject({
-          case: z.enum(["upper", "lower", "keep"]).default("keep"),
-          pattern: z.string().default("^(.*)$"),
-        })
-        .default({ case: "keep", pattern: "^(.*)$" }),
-    })
-    .default({ pattern: "^.+$", group: { case: "keep", pattern: "^(.*)$" } }),
+  /** Which ids are products, and what counts as the same product; the source's last word unless given. */
+  products: products.optional(),
   /** How a refund without a link finds what it refunds. */
   refunds: z.enum(["latest-purchase", "same-order"]).default("latest-purchase"),
   /** What the operator states that every person of this source has agreed to, and on which basis. */

@@ -6,28 +6,61 @@ export type FileFormat = "csv" | "jsonl" | "parquet";
 /** How far ahead of now an event may lie (clock skew) before it is refused. */
 const FUTURE_TOLERANCE_MS = 86_400_000;
 
-/** The SQL that reads a file as rows of text, numbered from 1 in file order. */
-export function sourceSql(format: FileFormat, file: string, columns: readonly string[]): string {
+/** A quantity or a price beyond this is a fault of the file. */
+const LARGEST_NUMBER = 1e9;
+
+/**
+ * The SQL that reads a file as rows of text, numbered from 1 in file order as `#row` (JSON lines also
+ * whole, as `#line`; blank ones are passed over). `columns` are names with their types.
+ */
+export function sourceSql(
+  format: FileFormat,
+  file: string,
+  columns: ReadonlyMap<string, string>,
+): string {
   if (format === "jsonl") {
     const lines =
-      `read_csv(${literal(file)}, columns = {'line': 'VARCHAR'}, delim = '\\x01', quote = '', escape = '', ` +
-      `header = false, auto_detect = false, null_padding = true, max_line_size = 33554432)`;
-    const fields = columns.map(
+      `read_csv(${literal(file)}, columns = {'line': 'VARCHAR'}, delim = E'\\x01', quote = '', escape = '', header = false, ` +
+      `auto_detect = false, null_padding = true, strict_mode = false, store_rejects = true, rejects_limit = 0, max_line_size = 33554432)`;
+    const fields = [...columns.keys()].map(
       (name) =>
         `CASE WHEN json_valid(line) THEN json_extract_string(line, ${literal(jsonPath(name))}) END AS ${quoted(name)}`,
     );
-    return `SELECT row_number() OVER () AS row_number, line AS source_line, ${fields.join(", ")} FROM ${lines}`;
+    const numbered = `SELECT row_number() OVER () AS "#row", line AS "#line", ${fields.join(", ")} FROM ${lines}`;
+    return `SELECT * FROM (${numbered}) WHERE trim("#line") <> ''`;
   }
-  const cast = columns.map((name) => `CAST(${quoted(name)} AS VARCHAR) AS ${quoted(name)}`);
-  return `SELECT row_number() OVER () AS row_number, ${cast.join(", ")} FROM ${readerSql(format, file)}`;
+  const cast = [...columns].map(([name, type]) => `${textOf(name, type)} AS ${quoted(name)}`);
+  return `SELECT row_number() OVER () AS "#row", ${cast.join(", ")} FROM ${readerSql(format, file)}`;
+}
+
+/** A column as text; whole floating-point numbers (pandas' ids beside gaps) without their ".0". */
+function textOf(name: string, type: string): string {
+  const column = quoted(name);
+  return type === "DOUBLE" || type === "FLOAT"
+    ? `CASE WHEN ${column} = floor(${column}) AND abs(${column}) < 1e15 THEN CAST(CAST(${column} AS BIGINT) AS VARCHAR) ELSE CAST(${column} AS VARCHAR) END`
+    : `CAST(${column} AS VARCHAR)`;
 }
 
 /** The reader of a CSV or Parquet file; malformed CSV lines go to DuckDB's reject tables. */
 export function readerSql(format: FileFormat, file: string): string {
   return format === "parquet"
     ? `read_parquet(${literal(file)})`
-    : `read_csv(${literal(file)}, header = true, all_varchar = true, store_rejects = true, rejects_limit = 0, sample_size = 20480)`;
+    : `read_csv(${literal(file)}, header = true, all_varchar = true, quote = '"', escape = '"', store_rejects = true, rejects_limit = 0, sample_size = 20480)`;
 }
+
+/**
+ * What tells two rows of a source apart where they have no id of their own: parsed values, so that
+ * another format, another order of columns or a further column of the same export is the same row.
+ */
+const CONTENT = [
+  "event",
+  "occurred_at_ms",
+  "user_id",
+  "anonymous_id",
+  "order_id",
+  "product_id",
+  "quantity",
+];
 
 /**
  * The SQL that turns rows of text into event lines: one column per field, `error_field` and
@@ -37,18 +70,15 @@ export function readerSql(format: FileFormat, file: string): string {
 export function stageSql(
   mapping: Mapping,
   format: FileFormat,
-  columns: readonly string[],
   unmapped: readonly string[],
   now: number,
 ): string {
   const value = (column: string): string => missingAsNull(quoted(column), mapping.missing);
   const fields = mapping.fields;
   const text = (spec: TextField | undefined): string => textSql(spec, value);
-  const content = columns.map((name) => `coalesce(${quoted(name)}, chr(0))`).join(", ");
-  const contentId = format === "jsonl" ? "md5(source_line)" : `md5(concat_ws(chr(31), ${content}))`;
   const knownAt = mapping.knownAt;
-  const parsed = `SELECT row_number,
-      ${fields.messageId === undefined ? contentId : text(fields.messageId)} AS message_id,
+  const parsed = `SELECT "#row" AS row_number,
+      ${text(fields.messageId)} AS given_id,
       ${eventSql(mapping, value)} AS event,
       ${value(fields.occurredAt.column)} AS occurred_text,
       ${timeSql(fields.occurredAt, value)} AS occurred_at_ms,
@@ -64,9 +94,11 @@ export function stageSql(
       ${numberSql(fields.price, value)} AS price,
       ${text(fields.currency)} AS currency,
       ${propertiesSql(format, unmapped)} AS properties,
-      ${format === "jsonl" ? "json_valid(source_line)" : "true"} AS is_readable
+      ${format === "jsonl" ? 'json_valid("#line")' : "true"} AS is_readable
     FROM source_row`;
-  return `SELECT *, ${errorSql(mapping, now)} AS error FROM (${parsed})`;
+  const content = CONTENT.map((name) => `coalesce(CAST(${name} AS VARCHAR), chr(0))`).join(", ");
+  return `SELECT *, coalesce(given_id, content_id) AS message_id, ${errorSql(mapping, now)} AS error
+    FROM (SELECT *, md5(concat_ws(chr(31), ${content})) AS content_id FROM (${parsed}))`;
 }
 
 function jsonPath(name: string): string {
@@ -106,7 +138,10 @@ function timeSql(spec: TimeField, value: (column: string) => string): string {
   const text = value(spec.column);
   if (spec.epoch !== undefined) {
     const factor = { seconds: "* 1000", milliseconds: "", microseconds: "/ 1000" }[spec.epoch];
-    return `CAST(floor(TRY_CAST(${text} AS DOUBLE) ${factor}) AS BIGINT)`;
+    return `TRY_CAST(floor(TRY_CAST(${text} AS DOUBLE) ${factor}) AS BIGINT)`;
+  }
+  if (spec.format !== undefined && /%[zZ]/.test(spec.format)) {
+    return `epoch_ms(try_strptime(${text}, ${literal(spec.format)}))`;
   }
   const local =
     spec.format === undefined
@@ -117,6 +152,9 @@ function timeSql(spec: TimeField, value: (column: string) => string): string {
     spec.zone === undefined
       ? "CAST(NULL AS TIMESTAMPTZ)"
       : `timezone(${literal(spec.zone)}, ${local})`;
+  if (spec.format !== undefined) {
+    return `epoch_ms(${inZone})`;
+  }
   return `epoch_ms(CASE WHEN ${hasZone} THEN TRY_CAST(${text} AS TIMESTAMPTZ) ELSE ${inZone} END)`;
 }
 
@@ -161,7 +199,7 @@ function conditionSql(when: Condition, value: (column: string) => string): strin
 
 function propertiesSql(format: FileFormat, unmapped: readonly string[]): string {
   if (format === "jsonl") {
-    return "source_line";
+    return '"#line"';
   }
   if (unmapped.length === 0) {
     return "CAST(NULL AS VARCHAR)";
@@ -185,9 +223,11 @@ function errorSql(mapping: Mapping, now: number): string {
     ${reason(`occurred_at_ms > ${now + FUTURE_TOLERANCE_MS}`, "occurredAt", `'lies in the future: ' || occurred_text`)}
     ${reason("known_at_ms IS NULL", "knownAt", "'missing or not a time'")}
     ${reason("event IS NULL", "event", "'missing, or no rule of the mapping matches'")}
-    ${reason("message_id IS NULL", "messageId", "'missing'")}
+    ${mapping.fields.messageId === undefined ? "" : reason("given_id IS NULL", "messageId", "'missing'")}
     ${reason("quantity_text IS NOT NULL AND quantity IS NULL", "quantity", expectedNumber("quantity_text"))}
     ${reason("price_text IS NOT NULL AND price IS NULL", "price", expectedNumber("price_text"))}
+    ${reason(`abs(quantity) > ${LARGEST_NUMBER}`, "quantity", `'impossible value: ' || quantity_text`)}
+    ${reason(`abs(price) > ${LARGEST_NUMBER}`, "price", `'impossible value: ' || price_text`)}
     END`;
 }
 

@@ -11,6 +11,7 @@ import {
   type Store,
 } from "../base/index.ts";
 import { HISTORY_COLUMNS } from "./event.ts";
+import { expressionsOf } from "./expressions.ts";
 import { type HistoryFile, historySql } from "./history-store.ts";
 import { type Mapping, mappedColumns } from "./mapping.ts";
 import { linkRefunds } from "./refund-store.ts";
@@ -43,33 +44,39 @@ export async function stage(
   step: Step | undefined,
 ): Promise<void> {
   const { file, format, mapping } = request;
+  await refuseBadExpressions(duckdb, mapping);
   const columns = await sourceColumns(duckdb, mapping, format, file);
   const mapped = mappedColumns(mapping);
-  const unmapped = columns.filter((name) => !mapped.has(name));
+  const unmapped = [...columns.keys()].filter((name) => !mapped.has(name));
   await guardedRead(file, () =>
     duckdb.run(`CREATE TEMP TABLE source_row AS ${sourceSql(format, file, columns)}`),
   );
   step?.update(2, 8);
   await duckdb.run(
-    `CREATE TEMP TABLE staged AS ${stageSql(mapping, format, columns, unmapped, now)} ORDER BY row_number`,
+    `CREATE TEMP TABLE staged AS ${stageSql(mapping, format, unmapped, now)} ORDER BY row_number`,
   );
   step?.update(3, 8);
-  await collectRejects(duckdb, format, columns);
+  if (mapping.fields.messageId === undefined) {
+    await duckdb.run(
+      `CREATE TEMP TABLE readable AS
+       SELECT * REPLACE (message_id || '-' || row_number() OVER (PARTITION BY message_id ORDER BY row_number) AS message_id), 1 AS occurrence
+       FROM staged WHERE error IS NULL`,
+    );
+  } else {
+    await duckdb.run(
+      `CREATE TEMP TABLE readable AS
+       SELECT *, row_number() OVER same AS occurrence FROM staged WHERE error IS NULL
+       WINDOW same AS (PARTITION BY message_id ORDER BY row_number)`,
+    );
+    await rejectRepeatedIds(duckdb);
+  }
+  await collectRejects(duckdb, format, [...columns.keys()]);
   await duckdb.run("DROP TABLE source_row");
-  const suffix =
-    mapping.fields.messageId === undefined
-      ? "message_id || '-' || row_number() OVER (PARTITION BY message_id ORDER BY row_number)"
-      : "message_id";
-  await duckdb.run(
-    `CREATE TEMP TABLE readable AS SELECT * REPLACE (${suffix} AS message_id) FROM staged WHERE error IS NULL`,
-  );
   await duckdb.run("DROP TABLE staged");
   step?.update(4, 8);
   await duckdb.run(
     `CREATE TEMP TABLE new_line AS
-     SELECT r.* EXCLUDE (occurrence) FROM (
-       SELECT *, row_number() OVER (PARTITION BY message_id ORDER BY row_number) AS occurrence FROM readable
-     ) r
+     SELECT r.* EXCLUDE (occurrence) FROM readable r
      WHERE r.occurrence = 1 AND NOT EXISTS (
        SELECT 1 FROM ${historySql(store)} h
        WHERE h.source = ${literal(mapping.source)} AND h.message_id = r.message_id)
@@ -80,21 +87,54 @@ export async function stage(
   step?.update(6, 8);
 }
 
-/** The columns to read: all of a CSV or Parquet file, the mapped ones of JSON lines. */
+/** A mapped id that stands twice in a file with other content is no duplicate: the later row is set aside. */
+async function rejectRepeatedIds(duckdb: DuckDb): Promise<void> {
+  await duckdb.run(
+    `CREATE TEMP TABLE repeated AS
+     SELECT r.row_number, f.row_number AS first_row FROM readable r
+     JOIN readable f ON f.message_id = r.message_id AND f.occurrence = 1
+     WHERE r.occurrence > 1 AND r.content_id <> f.content_id`,
+  );
+  await duckdb.run(
+    `UPDATE staged SET error = {'field': 'messageId', 'reason': 'repeats the id of row ' || r.first_row || ' with other content'}
+     FROM repeated r WHERE r.row_number = staged.row_number`,
+  );
+  await duckdb.run("DELETE FROM readable WHERE row_number IN (SELECT row_number FROM repeated)");
+}
+
+/** Tries every expression of the mapping on nothing, so that a bad one is named before any row is read. */
+async function refuseBadExpressions(duckdb: DuckDb, mapping: Mapping): Promise<void> {
+  for (const { field, sql } of expressionsOf(mapping)) {
+    try {
+      await duckdb.run(sql);
+    } catch (error) {
+      const reason = /Error: (.*)/.exec(messageOf(error))?.[1] ?? "not usable";
+      throw new ServiceError("invalid-input", `mapping: ${field}: ${reason}`, {
+        field,
+        cause: error,
+      });
+    }
+  }
+}
+
+/** The columns to read, with their types: all of a CSV or Parquet file, the mapped ones of JSON lines. */
 async function sourceColumns(
   duckdb: DuckDb,
   mapping: Mapping,
   format: FileFormat,
   file: string,
-): Promise<string[]> {
+): Promise<Map<string, string>> {
   const mapped = mappedColumns(mapping);
   if (format === "jsonl") {
-    return [...mapped.keys()];
+    return new Map([...mapped.keys()].map((name) => [name, "VARCHAR"]));
   }
   const described = await guardedRead(file, () =>
     duckdb.rows(`DESCRIBE SELECT * FROM ${readerSql(format, file)}`),
   );
-  const columns = described.map((row) => String(row["column_name"]));
+  const types = new Map(
+    described.map((row) => [String(row["column_name"]), String(row["column_type"])]),
+  );
+  const columns = [...types.keys()];
   for (const [name, field] of mapped) {
     if (!columns.includes(name)) {
       throw new ServiceError(
@@ -104,7 +144,7 @@ async function sourceColumns(
       );
     }
   }
-  return columns;
+  return types;
 }
 
 /** Fills `reject(row_number, field, reason, content)`; malformed CSV lines keep their own line. */
@@ -115,11 +155,11 @@ async function collectRejects(
 ): Promise<void> {
   const content =
     format === "jsonl"
-      ? "s.source_line"
+      ? 's."#line"'
       : `CAST(json_object(${columns.map((name) => `${literal(name)}, s.${quoted(name)}`).join(", ")}) AS VARCHAR)`;
   const malformed =
-    format === "csv"
-      ? `SELECT line - 1 AS row_number, coalesce(any_value(column_name), '') AS field,
+    format !== "parquet"
+      ? `SELECT line - ${format === "csv" ? 1 : 0} AS row_number, coalesce(any_value(column_name), '') AS field,
            'malformed line: ' || any_value(error_type) AS reason, any_value(csv_line) AS content
          FROM reject_errors GROUP BY line`
       : "SELECT NULL AS row_number, NULL AS field, NULL AS reason, NULL AS content WHERE 1 = 0";
@@ -132,7 +172,7 @@ async function collectRejects(
      SELECT * FROM (
        SELECT t.row_number + (SELECT count(*) FROM skipped WHERE good_before < t.row_number) AS row_number,
               t.error.field AS field, t.error.reason AS reason, ${content} AS content
-       FROM staged t JOIN source_row s USING (row_number) WHERE t.error IS NOT NULL
+       FROM staged t JOIN source_row s ON s."#row" = t.row_number WHERE t.error IS NOT NULL
        UNION ALL SELECT row_number, field, reason, content FROM malformed
      ) ORDER BY row_number`,
   );

@@ -61,16 +61,17 @@ export async function resolveCustomers(store: Store, clock: Clock): Promise<Reso
   const duckdb = await store.openDuckDb();
   try {
     const seen = await duckdb.rows(
-      `WITH line AS (SELECT source, user_id, anonymous_id, occurred_at_ms FROM ${historySql(store, files)}),
+      `WITH line AS (SELECT source, user_id, anonymous_id, occurred_at_ms, known_at_ms FROM ${historySql(store, files)}),
        visitor AS (
          SELECT anonymous_id, min_by(user_id, occurred_at_ms) AS user_id, min_by(source, occurred_at_ms) AS source,
-                min(occurred_at_ms) AS first_seen_at
+                min(occurred_at_ms) AS first_seen_at,
+                coalesce(min(CASE WHEN user_id IS NOT NULL THEN known_at_ms END), 0) AS linked_at
          FROM line WHERE anonymous_id IS NOT NULL GROUP BY 1)
        SELECT 'user_id' AS type, user_id AS value, CAST(NULL AS VARCHAR) AS user_id,
-              min_by(source, occurred_at_ms) AS source, min(occurred_at_ms) AS first_seen_at
+              min_by(source, occurred_at_ms) AS source, min(occurred_at_ms) AS first_seen_at, 0 AS linked_at
        FROM line WHERE user_id IS NOT NULL GROUP BY 2
        UNION ALL
-       SELECT 'anonymous_id', anonymous_id, user_id, source, first_seen_at FROM visitor
+       SELECT 'anonymous_id', anonymous_id, user_id, source, first_seen_at, linked_at FROM visitor
        ORDER BY type DESC, first_seen_at, value`,
     );
     const newIdentifiers = store.sqlite.transaction(() => {
@@ -93,6 +94,8 @@ interface SeenIdentifier {
   readonly user_id: string | null;
   readonly source: string;
   readonly first_seen_at: number;
+  /** When a visitor's user became known, epoch ms; 0 for one that never needed it. */
+  readonly linked_at: number;
 }
 
 function addIdentifiers(sqlite: Sqlite, seen: readonly SeenIdentifier[]): number {
@@ -102,13 +105,20 @@ function addIdentifiers(sqlite: Sqlite, seen: readonly SeenIdentifier[]): number
     )
     .pluck();
   const addCustomer = sqlite.prepare("INSERT INTO customer (first_seen_at) VALUES (?)");
-  const addIdentifier = sqlite.prepare("INSERT INTO identifier VALUES (?, ?, ?, ?, ?)");
+  const addIdentifier = sqlite.prepare("INSERT INTO identifier VALUES (?, ?, ?, ?, ?, ?)");
   let added = 0;
   for (const one of seen) {
     if (find.get(one.type, one.value) === undefined) {
       const known = one.user_id === null ? undefined : find.get("user_id", one.user_id);
       const customer = known ?? Number(addCustomer.run(one.first_seen_at).lastInsertRowid);
-      addIdentifier.run(one.type, one.value, customer, one.source, one.first_seen_at);
+      addIdentifier.run(
+        one.type,
+        one.value,
+        customer,
+        one.source,
+        one.first_seen_at,
+        one.linked_at,
+      );
       added++;
     }
   }
@@ -134,8 +144,8 @@ function recordStatedConsent(store: Store, now: number): void {
 /** Writes the map beside the history, unless the latest snapshot already holds all of it. */
 async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb): Promise<void> {
   const rows = store.sqlite
-    .prepare<[], [string, string, number]>(
-      "SELECT type, value, customer_id FROM identifier ORDER BY 1, 2",
+    .prepare<[], [string, string, number, number]>(
+      "SELECT type, value, customer_id, linked_at FROM identifier ORDER BY 1, 2",
     )
     .raw()
     .all();
@@ -149,10 +159,12 @@ async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb): Promis
   }
   const generation = (latest?.generation ?? 0) + 1;
   const file = `identity-${String(generation).padStart(6, "0")}.parquet`;
-  await duckdb.run("CREATE TEMP TABLE identity (type VARCHAR, value VARCHAR, customer_id DOUBLE)");
+  await duckdb.run(
+    "CREATE TEMP TABLE identity (type VARCHAR, value VARCHAR, customer_id DOUBLE, linked_at_ms DOUBLE)",
+  );
   await duckdb.append("identity", rows);
   await duckdb.run(
-    `COPY (SELECT type, value, CAST(customer_id AS INTEGER) AS customer_id FROM identity ORDER BY 1, 2)
+    `COPY (SELECT type, value, CAST(customer_id AS INTEGER) AS customer_id, CAST(linked_at_ms AS BIGINT) AS linked_at_ms FROM identity ORDER BY 1, 2)
      TO ${literal(join(store.path("customers"), file))} (FORMAT parquet, COMPRESSION zstd)`,
   );
   store.sqlite
@@ -164,14 +176,17 @@ async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb): Promis
   );
 }
 
-/** The map from identifier to customer as a DuckDB table expression: type, value, customer_id. */
+/**
+ * The map from identifier to customer as a DuckDB table expression: type, value, customer_id, and
+ * linked_at_ms, before which nobody knew that this visitor was that customer.
+ */
 export function identitySql(store: Store): string {
   const file = store.sqlite
     .prepare<[], string>("SELECT file FROM identity_snapshot ORDER BY generation DESC LIMIT 1")
     .pluck()
     .get();
   return file === undefined
-    ? "(SELECT NULL::VARCHAR AS type, NULL::VARCHAR AS value, NULL::INTEGER AS customer_id WHERE 1 = 0)"
+    ? "(SELECT NULL::VARCHAR AS type, NULL::VARCHAR AS value, NULL::INTEGER AS customer_id, NULL::BIGINT AS linked_at_ms WHERE 1 = 0)"
     : `read_parquet(${literal(join(store.path("customers"), file))})`;
 }
 

@@ -1,6 +1,12 @@
 import { renameSync } from "node:fs";
 import { type DuckDb, literal, type Store } from "../base/index.ts";
-import { EventName, historySql, parseMapping, sourceMappings } from "../collection/index.ts";
+import {
+  EVERY_PRODUCT,
+  EventName,
+  historySql,
+  parseMapping,
+  sourceMappings,
+} from "../collection/index.ts";
 import { identitySql } from "../customers/index.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { featureRowsSql, type Label, productGroupSql, type Spine } from "./offline-sql.ts";
@@ -27,15 +33,16 @@ const BROWSING_EVENTS = [
 /** The product of an order that names none: such a shop is modelled per customer. */
 const ANY_PRODUCT = "*";
 
-/** Whether the history holds anything but orders and refunds of people. */
-export async function hasBrowsing(store: Store): Promise<boolean> {
+/** Whether any browsing event had happened and was known before an instant (epoch ms). */
+export async function hasBrowsing(store: Store, before: number): Promise<boolean> {
   const duckdb = await store.openDuckDb({ memoryLimitMiB: 200 });
   try {
     const names = BROWSING_EVENTS.map((name) => literal(name)).join(", ");
     return (
       (
         await duckdb.rows(
-          `SELECT 1 AS found FROM ${historySql(store)} WHERE event IN (${names}) LIMIT 1`,
+          `SELECT 1 AS found FROM ${historySql(store)} WHERE event IN (${names})
+           AND occurred_at_ms < ${before} AND known_at_ms < ${before} LIMIT 1`,
         )
       ).length > 0
     );
@@ -113,7 +120,7 @@ export async function openOfflineStore(store: Store): Promise<OfflineStore> {
 
 async function prepare(duckdb: DuckDb, store: Store): Promise<void> {
   const rules = [...sourceMappings(store)].map(([source, json]) => {
-    const { products } = parseMapping(JSON.parse(json));
+    const products = parseMapping(JSON.parse(json)).products ?? EVERY_PRODUCT;
     return {
       source,
       pattern: products.pattern,
@@ -130,7 +137,7 @@ async function prepare(duckdb: DuckDb, store: Store): Promise<void> {
   );
   await duckdb.run(
     `CREATE TEMP VIEW resolved AS
-     SELECT h.*, i.customer_id, CASE WHEN h.product_id IS NULL THEN ${literal(ANY_PRODUCT)} ELSE g.product END AS product
+     SELECT h.* REPLACE (greatest(h.known_at_ms, i.linked_at_ms) AS known_at_ms), i.customer_id, CASE WHEN h.product_id IS NULL THEN ${literal(ANY_PRODUCT)} ELSE g.product END AS product
      FROM history h
      JOIN identity i ON i.type = CASE WHEN h.user_id IS NULL THEN 'anonymous_id' ELSE 'user_id' END
        AND i.value = coalesce(h.user_id, h.anonymous_id)

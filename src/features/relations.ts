@@ -16,7 +16,7 @@ export function relationsSql(cutoff: number): string {
   net_line AS (
     SELECT o.customer_id, o.product, o.occurred_at_ms, CAST(floor(o.occurred_at_ms / ${DAY_MS}) AS INTEGER) AS day,
            o.quantity - coalesce(r.quantity, 0) AS quantity,
-           CAST((o.quantity - coalesce(r.quantity, 0)) * o.price AS DECIMAL(18, 4)) AS amount
+           CAST((o.quantity - coalesce(r.quantity, 0)) * o.price AS DECIMAL(38, 4)) AS amount
     FROM order_line o LEFT JOIN refunded r ON r.line_key = o.line_key
     WHERE ${before.replaceAll(/(occurred|known)_/g, "o.$1_")} AND o.quantity - coalesce(r.quantity, 0) > 1e-9),
   pair_day AS (

@@ -1,4 +1,4 @@
-import { DAY_MS, type DuckDb, type Progress, toIso } from "../base/index.ts";
+import { DAY_MS, type DuckDb, type Progress, ServiceError, toIso } from "../base/index.ts";
 import { calibrate, fitCalibration, NO_CALIBRATION } from "./calibrate.ts";
 import type { Dataset } from "./dataset.ts";
 import { readDataset } from "./dataset-store.ts";
@@ -66,6 +66,7 @@ export async function evaluateTask(
   const calibrationRows = await read(LABEL.evaluation, plan.calibrationCutoffs);
   const calibrations = new Map<string, { intercept: number; slope: number }>();
   const early = await read(LABEL.calibration, plan.calibration.training, task.maximumRows);
+  refuseTooFew(task, "calibration period's training", early);
   for (const [index, system] of systems.entries()) {
     const model = await system.fit(
       context.backend,
@@ -78,6 +79,10 @@ export async function evaluateTask(
   }
   const training = await read(LABEL.evaluation, plan.evaluation.training, task.maximumRows);
   const test = await read(LABEL.judged, plan.testCutoffs);
+  refuseTooFew(task, "training", training);
+  if (test.rows === 0) {
+    throw tooFew(task, "test", "0 rows");
+  }
   const isJudged = test.rows > 0 && test.observed.every((intervals) => intervals >= task.intervals);
   const tested = new Map<string, TestedSystem>();
   let networkSeconds = 0;
@@ -120,6 +125,29 @@ export async function evaluateTask(
     `${report.champion} serves; ${training.rows} rows to learn from, ${test.rows} to be judged on; ${trainingRowsPerSecond} training rows/s, peak memory ${peakMemoryMiB} MiB`,
   );
   return { report, test, tested };
+}
+
+/** Below this many purchases among the training rows there is nothing to learn a rhythm from. */
+const MINIMUM_TRAINING_EVENTS = 10;
+
+function refuseTooFew(task: ModelTask, which: string, rows: Dataset): void {
+  const events = rows.events.filter((event) => event >= 0).length;
+  if (events < MINIMUM_TRAINING_EVENTS) {
+    throw tooFew(task, which, `${rows.rows} rows with ${events} purchases`);
+  }
+}
+
+function tooFew(task: ModelTask, which: string, found: string): ServiceError {
+  const whom =
+    task.spine.entity === "pair"
+      ? `customers who bought a product on at least ${task.spine.minimumPurchases} days`
+      : `customers active within ${task.spine.activeWithinDays} days`;
+  return new ServiceError(
+    "not-ready",
+    `${task.model}: the ${which} rows (${whom}, as known at each cutoff) are too few: ${found}, at least ${MINIMUM_TRAINING_EVENTS} purchases are needed. ` +
+      'Where old orders were imported with "knownAt": "now", nothing was known at past cutoffs: "occurredAt" suits a first load',
+    { field: "history" },
+  );
 }
 
 function onShare(
@@ -176,7 +204,7 @@ function verdict(
   const advantage = bootstrap(test.customers, task.settings.seed, (weights) =>
     lossDifference(baselineLosses, networkLosses, weights),
   );
-  const isPassed = advantage.low > 0;
+  const isPassed = advantage.low > 0 && isEnoughToJudge(test);
   const champion = isPassed ? network : best;
   const reach = task.model === "conversion-intent" ? 1 : Math.min(4, task.intervals);
   const soon = Float64Array.from({ length: test.rows }, (_, row) => {
@@ -196,6 +224,14 @@ function verdict(
         ? pruningCurve(soon, outcomes, test.customers, task.settings.seed)
         : [],
   };
+}
+
+/** A handful of customers or purchases proves nothing, however narrow its interval looks. */
+const MINIMUM_JUDGED = 30;
+
+function isEnoughToJudge(test: Dataset): boolean {
+  const events = test.events.filter((event) => event >= 0).length;
+  return events >= MINIMUM_JUDGED && new Set(test.customers).size >= MINIMUM_JUDGED;
 }
 
 /** The last test cutoff whose horizon the data reach, on the grid of cutoffs that ends at `asOf`. */

@@ -38,8 +38,21 @@ export function pruningCurve(
       }
       return all === 0 ? Number.NaN : kept / all;
     });
-    return { pruned, kept: interval.mean, low: interval.low, high: interval.high };
+    const low = interval.mean === 1 && pruned > 0 ? lowIfNoneLost(outcomes) : interval.low;
+    return { pruned, kept: interval.mean, low, high: interval.high };
   });
+}
+
+/** Where none of n conversions was lost, resampling sees no doubt: the exact bound (Clopper & Pearson 1934). */
+function lowIfNoneLost(outcomes: Uint8Array): number {
+  return (
+    0.025 **
+    (1 /
+      Math.max(
+        1,
+        outcomes.reduce((sum, outcome) => sum + outcome, 0),
+      ))
+  );
 }
 
 /** Where to cut the pool: how much to leave out, and what that kept in the back-test. */

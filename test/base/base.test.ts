@@ -81,12 +81,19 @@ describe("base", () => {
 
   it("lets one writer in and takes over the lock of a process that is gone", async () => {
     await withStore(async (store) => {
-      const release = acquireWriterLock(store);
+      const hold = (processId: number): void => {
+        store.sqlite.prepare("INSERT OR REPLACE INTO writer_lock VALUES (1, ?)").run(processId);
+      };
+      hold(process.ppid);
       expect(() => acquireWriterLock(store)).to.throw(ServiceError, /is writing to this store/);
-      release();
-      // No process has this number: it is above the kernel's largest.
-      store.sqlite.prepare("INSERT INTO writer_lock VALUES (1, 2147483646)").run();
-      acquireWriterLock(store)();
+      // Above the kernel's largest, and our own number from before a restart.
+      for (const gone of [2147483646, process.pid]) {
+        hold(gone);
+        acquireWriterLock(store)();
+      }
+      expect(store.sqlite.prepare("SELECT count(*) AS n FROM writer_lock").get()).to.deep.equal({
+        n: 0,
+      });
       return Promise.resolve();
     });
   });

@@ -340,4 +340,153 @@ describe("collection/import-file", () => {
       }),
     ).to.throw(ServiceError, /exactly one test|event/);
   });
+
+  it("knows a row again in another format, another order of columns, and with a column more", async () => {
+    await withStore(async (store, folder) => {
+      await importLines(store, folder, LINES);
+      const file = join(folder, "other.parquet");
+      const duckdb = await store.openDuckDb();
+      await duckdb.run(
+        `COPY (SELECT "at", 'x' AS extra, "user", visitor, event, "order", product, CAST(quantity AS DOUBLE) AS quantity, price, known
+               FROM read_csv(${literal(join(folder, "events.csv"))}, all_varchar = true)) TO ${literal(file)} (FORMAT parquet)`,
+      );
+      duckdb.close();
+      const report = await importFile(store, shopClock, { file, mapping: shopMapping() });
+      expect(report).to.include({ rowsRead: 3, rowsAccepted: 0, rowsDuplicate: 3 });
+    });
+  });
+
+  it("sets a row aside that repeats an id with other content, and passes over a true copy", async () => {
+    await withStore(async (store, folder) => {
+      const mapping = shopMapping({
+        fields: {
+          messageId: "order",
+          occurredAt: { column: "at" },
+          userId: "user",
+          productId: "product",
+        },
+      });
+      const at = "2024-01-05T10:00:00Z";
+      const line = (order: string, product: string): ShopLine => ({
+        user: "u1",
+        order,
+        product,
+        at,
+      });
+      const report = await importLines(
+        store,
+        folder,
+        [line("o1", "A"), line("o1", "B"), line("o2", "A"), line("o2", "A")],
+        mapping,
+      );
+      expect(report).to.include({
+        rowsRead: 4,
+        rowsAccepted: 2,
+        rowsDuplicate: 1,
+        rowsRejected: 1,
+      });
+      expect(readFileSync(report.rejectsFile ?? "", "utf8")).to.include(
+        "2,messageId,repeats the id of row 1 with other content",
+      );
+    });
+  });
+
+  it("reads quotes that first appear late, and refuses impossible numbers", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "late.csv");
+      const row = (user: string, product: string, price: string): string =>
+        `${user},,order,o1,${product},1,${price},2024-01-05T10:00:00Z,2024-01-05T10:00:00Z`;
+      const rows = Array.from({ length: 30_000 }, (_, index) => row(`u${index}`, "A", "1"));
+      rows.push(row("late", '"B, ""large"""', "1"), row("odd", "A", "1e15"));
+      writeFileSync(
+        file,
+        ["user,visitor,event,order,product,quantity,price,at,known", ...rows, ""].join("\n"),
+      );
+      const report = await importFile(store, shopClock, { file, mapping: shopMapping() });
+      expect(report).to.include({ rowsAccepted: 30_001, rowsRejected: 1 });
+      expect(report.rejectReasons).to.deep.equal({ "price: impossible value: 1e15": 1 });
+      const [late] = (await history(store)).filter((one) => one["user_id"] === "late");
+      expect(late?.["product_id"]).to.equal('B, "large"');
+    });
+  });
+
+  it("names a pattern, a zone or a format that is none before it reads a row", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "events.csv");
+      writeFileSync(file, "user,event,at\nu,order,10:30 05-01-2024\n");
+      const attempt = async (mapping: Mapping): Promise<string> =>
+        importFile(store, shopClock, { file, mapping }).then(
+          () => "no error",
+          (error: unknown) => (error as ServiceError).field ?? "",
+        );
+      const at = (time: object): Mapping =>
+        shopMapping({
+          knownAt: "now",
+          fields: { occurredAt: { column: "at", ...time }, userId: "user" },
+        });
+      expect(await attempt(at({ zone: "Europe/Londen" }))).to.equal("fields.occurredAt.zone");
+      expect(await attempt(at({ format: "%Q", zone: "UTC" }))).to.equal("fields.occurredAt.format");
+      expect(
+        await attempt({
+          ...at({ zone: "UTC" }),
+          products: { pattern: "(", group: { case: "keep", pattern: "(.*)" } },
+        }),
+      ).to.equal("products.pattern");
+      expect(historySummary(store).rows).to.equal(0);
+      // A stated format is taken at its word: "-2024" is a year, no offset.
+      expect(await attempt(at({ format: "%H:%M %d-%m-%Y", zone: "UTC" }))).to.equal("no error");
+      expect((await history(store))[0]?.["occurred_at_ms"]).to.equal(Date.UTC(2024, 0, 5, 10, 30));
+    });
+  });
+
+  it("keeps what an earlier mapping of the source said of products, until one says otherwise", async () => {
+    const stored = (store: Store): unknown =>
+      store.sqlite
+        .prepare<[], string>("SELECT mapping ->> '$.products.pattern' FROM source")
+        .pluck()
+        .get();
+    await withStore(async (store, folder) => {
+      const strict = shopMapping({ products: { pattern: "^A$" } });
+      await importLines(store, folder, LINES, strict);
+      await importLines(
+        store,
+        folder,
+        [{ user: "u9", at: "2024-02-01T00:00:00Z" }],
+        shopMapping(),
+        "more.csv",
+      );
+      expect(stored(store)).to.equal("^A$");
+      await importLines(store, folder, LINES, shopMapping({ products: { pattern: "^B$" } }));
+      expect(stored(store)).to.equal("^B$");
+      const again = await importLines(store, folder, LINES, strict);
+      expect(again.alreadyImported).to.equal(true);
+      expect(stored(store)).to.equal("^A$");
+    });
+  });
+
+  it("reads JSON lines around blank, broken and strange ones", async () => {
+    await withStore(async (store, folder) => {
+      const file = join(folder, "events.jsonl");
+      const event = (id: number): string =>
+        JSON.stringify({
+          event: "Page Viewed",
+          userId: id,
+          at: "2024-01-05T10:00:00Z",
+          text: "a \\x01 \u0001 b",
+        });
+      writeFileSync(file, `${event(1)}\r\n\n${event(2)}\n[1, 2]\n${event(3)}`);
+      const mapping = parseMapping({
+        source: "web",
+        event: { column: "event" },
+        fields: { occurredAt: { column: "at" }, userId: "userId" },
+      });
+      const report = await importFile(store, shopClock, { file, mapping });
+      expect(report).to.include({ rowsRead: 4, rowsAccepted: 3, rowsRejected: 1 });
+      expect((await history(store)).map((row) => row["user_id"]).sort()).to.deep.equal([
+        "1",
+        "2",
+        "3",
+      ]);
+    });
+  });
 });

@@ -7,6 +7,7 @@ import {
   type BuildRequest,
   featureCatalogue,
   featuresNamed,
+  hasBrowsing,
   intentService,
   openOfflineStore,
   repurchaseService,
@@ -333,6 +334,30 @@ describe("features/offline-store", () => {
       expect(new Set(featureCatalogue().map((feature) => feature.name)).size).to.equal(
         featureCatalogue().length,
       );
+    });
+  });
+
+  it("takes a visitor's browsing as a customer's only from when that was known", async () => {
+    await withStore(async (store, folder) => {
+      await importLines(store, folder, [
+        ...BOUGHT,
+        { visitor: "v1", event: "view", at: "2024-03-30T00:00:00Z" },
+        { visitor: "v1", user: "u1", event: "view", at: "2024-04-02T00:00:00Z" },
+      ]);
+      const events = async (cutoff: number): Promise<unknown> =>
+        (
+          await build(store, folder, {
+            service: intentService,
+            spine: { entity: "customer", activeWithinDays: 60 },
+            cutoffs: [cutoff],
+          })
+        )[0]?.["browsing_events_30d"];
+      expect(await events(CUTOFF)).to.equal(0);
+      expect(await events(CUTOFF + 2 * DAY_MS)).to.equal(2);
+      expect([
+        await hasBrowsing(store, CUTOFF),
+        await hasBrowsing(store, Date.parse("2024-03-01")),
+      ]).to.deep.equal([true, false]);
     });
   });
 });

@@ -160,6 +160,16 @@ describe("models/hazard-network", function () {
         4,
       ),
     ).to.deep.equal(NO_CALIBRATION);
+    // Hazards that separate the few rows there are, or say nothing at all, do not send it to infinity.
+    const few = selectRows(rows, (row) => row < 400);
+    const certain = Float64Array.from({ length: few.rows * 4 }, (_, cell) =>
+      (few.events[Math.floor(cell / 4)] ?? -1) === cell % 4 ? 0.6 : 0.4,
+    );
+    expect(fitCalibration(certain, few, 4).slope).to.be.within(1, 60);
+    expect(fitCalibration(new Float64Array(few.rows * 4).fill(0.5), few, 4).slope).to.be.closeTo(
+      1,
+      1e-6,
+    );
     const distribution = distributionOf(calibrate(wrong, calibration), 4);
     for (let row = 0; row < 100; row++) {
       const sum = distribution

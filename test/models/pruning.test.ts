@@ -44,6 +44,17 @@ describe("models/pruning", () => {
     expect(missed).to.be.within(0, 8);
   });
 
+  it("admits doubt where none of a few conversions was lost", () => {
+    const ranked = Float64Array.from({ length: 200 }, (_, row) => 1 - row / 200);
+    const first = Uint8Array.from({ length: 200 }, (_, row) => (row < 10 ? 1 : 0));
+    const point = pruningCurve(ranked, first, Int32Array.from(ranked.keys()), 1).find(
+      (one) => one.pruned === 0.5,
+    );
+    expect(point?.kept).to.equal(1);
+    // Clopper and Pearson's bound for 10 of 10, as R's binom.test gives it.
+    expect(point?.low).to.be.closeTo(0.6915, 1e-4);
+  });
+
   const curve: PruningPoint[] = [
     { pruned: 0, kept: 1, low: 1, high: 1 },
     { pruned: 0.2, kept: 0.98, low: 0.96, high: 1 },

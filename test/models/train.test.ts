@@ -245,6 +245,21 @@ describe("models/train", function () {
       expect(failure).to.be.instanceOf(ServiceError);
       expect((failure as ServiceError).code).to.equal("not-ready");
       expect((failure as ServiceError).message).to.match(/too short a history/);
+      // Old orders that only became known now were not known at any cutoff of the past.
+      await importLines(
+        store,
+        folder,
+        rhythmicOrders(40, 450).map((line) => ({ ...line, known: "2024-06-01T00:00:00Z" })),
+        shopMapping(),
+        "now.csv",
+      );
+      const unknown = await trainModel(contextOf(store, folder), repurchaseTask()).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect((unknown as ServiceError).message).to.match(
+        /too few: .* "occurredAt" suits a first load/,
+      );
       const unscored = await scoreAll(contextOf(store, folder), repurchaseTask()).then(
         () => undefined,
         (error: unknown) => error,

@@ -51,7 +51,7 @@ function people(store: Store, count: number, without: readonly number[] = []): v
   for (let id = 1; id <= count; id++) {
     store.sqlite.prepare("INSERT INTO customer VALUES (?, 0)").run(id);
     store.sqlite
-      .prepare("INSERT INTO identifier VALUES ('user_id', ?, ?, 's', 0)")
+      .prepare("INSERT INTO identifier VALUES ('user_id', ?, ?, 's', 0, 0)")
       .run(`u${id}`, id);
     for (const purpose of without.includes(id) ? [] : ["advertising", "personalisation"]) {
       store.sqlite

@@ -47,6 +47,7 @@ CREATE TABLE identifier (
   customer_id INTEGER NOT NULL REFERENCES customer (id),
   source TEXT NOT NULL,
   first_seen_at INTEGER NOT NULL,
+  linked_at INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (type, value)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX identifier_customer ON identifier (customer_id);
