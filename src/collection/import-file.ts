@@ -45,11 +45,7 @@ export async function importFile(
   request: ImportRequest,
   step?: Step,
 ): Promise<ImportReport> {
-  const file = resolve(request.file);
-  if (!existsSync(file) || !statSync(file).isFile()) {
-    const what = existsSync(file) ? "expected a file, got a folder:" : "there is no file";
-    throw new ServiceError("invalid-input", `file: ${what} ${request.file}`, { field: "file" });
-  }
+  const file = existingFile(request.file);
   const format = request.format ?? formatOf(file);
   const mappingJson = JSON.stringify(request.mapping);
   const checksum = await checksumOf(file);
@@ -120,6 +116,15 @@ function repeated(run: ImportRun, dryRun: boolean): ImportReport {
     events: {},
     rejectReasons: {},
   };
+}
+
+function existingFile(name: string): string {
+  const file = resolve(name);
+  if (!existsSync(file) || !statSync(file).isFile()) {
+    const what = existsSync(file) ? "expected a file, got a folder:" : "there is no file";
+    throw new ServiceError("invalid-input", `file: ${what} ${name}`, { field: "file" });
+  }
+  return file;
 }
 
 function formatOf(file: string): FileFormat {
