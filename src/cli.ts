@@ -2,12 +2,16 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
 import { addAudienceCommands } from "./cli-audiences.ts";
+import { addCollectionCommands } from "./cli-collection.ts";
 import { addDataCommands } from "./cli-data.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addServeCommands } from "./cli-serve.ts";
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   "invalid-input": 2,
+  unauthorized: 2,
+  "too-large": 2,
+  overloaded: 3,
   "not-ready": 3,
   conflict: 4,
   "not-found": 5,
@@ -32,6 +36,7 @@ export function createProgram(): Command {
     );
   addServeCommands(program);
   addDataCommands(program);
+  addCollectionCommands(program);
   addModelCommands(program);
   addAudienceCommands(program);
   return program;

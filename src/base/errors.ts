@@ -2,7 +2,15 @@
  * What went wrong, in terms a caller can act on. The web layer turns the code into a status, the
  * CLI into an exit code; everything that is not a ServiceError is a bug and keeps its stack.
  */
-export type ErrorCode = "invalid-input" | "not-found" | "not-ready" | "conflict" | "cancelled";
+export type ErrorCode =
+  | "invalid-input"
+  | "unauthorized"
+  | "not-found"
+  | "too-large"
+  | "overloaded"
+  | "not-ready"
+  | "conflict"
+  | "cancelled";
 
 export interface ErrorDetails {
   /** The input field at fault, as the user wrote it. */

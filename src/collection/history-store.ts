@@ -12,8 +12,9 @@ export interface HistorySummary {
 
 export interface HistoryFile {
   readonly name: string;
-  readonly source: string;
-  readonly importRunId: string;
+  /** Null where it comes from the inbox. */
+  readonly source: string | null;
+  readonly importRunId: string | null;
   readonly rows: number;
   readonly firstOccurredAt: number;
   readonly lastOccurredAt: number;
@@ -48,7 +49,8 @@ export function historySql(store: Store, names: readonly string[] = historyFiles
     return emptyHistorySql();
   }
   const folder = store.path("history");
-  return `read_parquet([${names.map((name) => literal(join(folder, name))).join(", ")}])`;
+  const files = names.map((name) => literal(join(folder, name)));
+  return `read_parquet([${files.join(", ")}], union_by_name = true)`;
 }
 
 /** The visible files, oldest first; `unresolved` only those whose identifiers have no customer yet. */
@@ -120,14 +122,29 @@ export function recordImport(
       )
       .run(run);
     if (file !== null) {
-      store.sqlite
-        .prepare(
-          `INSERT INTO history_file VALUES (@name, @source, @importRunId, @rows,
-             @firstOccurredAt, @lastOccurredAt, @lastKnownAt, 0)`,
-        )
-        .run(file);
+      addHistoryFile(store, file);
     }
   })();
+}
+
+/** Makes a file visible; call inside the transaction that records where it comes from. */
+export function addHistoryFile(store: Store, file: HistoryFile): void {
+  store.sqlite
+    .prepare(
+      `INSERT INTO history_file VALUES (@name, @source, @importRunId, @rows,
+         @firstOccurredAt, @lastOccurredAt, @lastKnownAt, 0)`,
+    )
+    .run(file);
+}
+
+/** The files that imports of this source brought. */
+export function importedFiles(store: Store, source: string): string[] {
+  return store.sqlite
+    .prepare<[string], string>(
+      "SELECT name FROM history_file WHERE source = ? AND import_run_id IS NOT NULL ORDER BY rowid",
+    )
+    .pluck()
+    .all(source);
 }
 
 /**
@@ -157,6 +174,13 @@ function kept(earlier: string | undefined): object {
     ...(products === undefined ? {} : { products }),
     ...(consent === undefined ? {} : { consent }),
   };
+}
+
+/** Adds a source; one that is there keeps its mapping. */
+export function addSource(store: Store, source: string, json: string, now: number): void {
+  store.sqlite
+    .prepare("INSERT INTO source VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING")
+    .run(source, json, now);
 }
 
 /** Every source's mapping as JSON text, by name. */

@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { type Clock, ServiceError, type Step, type Store } from "../base/index.ts";
+import { writeHistory } from "./history-file-store.ts";
 import { findImport, type ImportRun, recordImport, updateSource } from "./history-store.ts";
 import type { Mapping } from "./mapping.ts";
 import type { FileFormat } from "./stage-sql.ts";
-import { countStaged, countsBy, stage, writeHistory, writeRejects } from "./staging-store.ts";
+import { countStaged, countsBy, stage, writeRejects } from "./staging-store.ts";
 
 export interface ImportRequest {
   readonly file: string;
@@ -67,11 +68,13 @@ export async function importFile(
       outcome.rowsRejected > 0 && !dryRun ? join(store.path("rejects"), `${id}.csv`) : null;
     if (!dryRun) {
       await writeRejects(duckdb, rejectsFile);
-      const written = await writeHistory(duckdb, store, request.mapping.source, id);
+      const { source } = request.mapping;
+      const origin = { name: `${source}-${id}.parquet`, source, importRunId: id };
+      const written = await writeHistory(duckdb, store, origin);
       step?.update(7, 8);
       const run: ImportRun = {
         id,
-        source: request.mapping.source,
+        source,
         file: basename(file),
         checksum,
         knownAtRule: JSON.stringify(request.mapping.knownAt),

@@ -1,5 +1,11 @@
 /** Collection: events in, from every source, once each, into an immutable history. */
-export { EventName } from "./event.ts";
+export {
+  type Collector,
+  type CollectRequest,
+  createCollector,
+  type MessageResult,
+} from "./collect.ts";
+export { EVENT_TYPES, EventName, type EventType, REFUND_EVENTS } from "./event.ts";
 export {
   type HistorySummary,
   historyFiles,
@@ -12,4 +18,12 @@ export {
   sourceMappings,
 } from "./history-store.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
+export {
+  createWriteKey,
+  listWriteKeys,
+  revokeWriteKey,
+  sourceOfKey,
+  type WriteKey,
+} from "./key-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export { type SealReport, sealInbox } from "./seal-store.ts";

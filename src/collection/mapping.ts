@@ -119,6 +119,29 @@ export function parseMapping(value: unknown, name = "mapping"): Mapping {
   return parsed.data;
 }
 
+/** The mapping of a source that sends Segment events: product ids as they are, nothing agreed to. */
+export function segmentMapping(source: string): Mapping {
+  return parseMapping(
+    {
+      source,
+      event: { column: "event" },
+      fields: {
+        messageId: "messageId",
+        occurredAt: { column: "timestamp" },
+        userId: "userId",
+        anonymousId: "anonymousId",
+        orderId: "properties.order_id",
+        productId: "properties.product_id",
+        productName: "properties.name",
+        quantity: "properties.quantity",
+        price: "properties.price",
+        currency: "properties.currency",
+      },
+    },
+    "source",
+  );
+}
+
 /** Reads a mapping file (JSON). */
 export function readMapping(file: string): Mapping {
   try {

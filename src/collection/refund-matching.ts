@@ -10,6 +10,10 @@ export interface RefundableLine {
 /** Goods that came back, or a line that was cancelled. */
 export interface RefundRequest {
   readonly messageId: string;
+  /** Which request of the run it is; its parts say so, too. */
+  readonly request: number;
+  /** Takes back what is left of its own order, and nothing else. */
+  readonly isWhole: boolean;
   readonly orderId: string | null;
   readonly occurredAt: number;
   readonly quantity: number;
@@ -18,6 +22,8 @@ export interface RefundRequest {
 /** Part of a refund, and the line it cancels; `of` is null where nothing left to refund was found. */
 export interface RefundPart {
   readonly messageId: string;
+  readonly request: number;
+  readonly isWhole: boolean;
   readonly line: number;
   readonly quantity: number;
   readonly of: { readonly messageId: string; readonly line: number } | null;
@@ -38,7 +44,10 @@ export function matchRefunds(
 ): RefundPart[] {
   const latestFirst = [...lines].sort((a, b) => b.occurredAt - a.occurredAt || compare(b, a));
   const inTime = [...refunds].sort(
-    (a, b) => a.occurredAt - b.occurredAt || a.messageId.localeCompare(b.messageId),
+    (a, b) =>
+      a.occurredAt - b.occurredAt ||
+      a.messageId.localeCompare(b.messageId) ||
+      a.request - b.request,
   );
   return inTime.flatMap((refund) => {
     const earlier = latestFirst.filter((line) => line.occurredAt <= refund.occurredAt);
@@ -48,11 +57,13 @@ export function matchRefunds(
     const others = earlier.filter((line) => !sameOrder.includes(line));
     const whole = others.find((line) => line.remaining >= refund.quantity - NOTHING);
     const anywhere = whole === undefined ? others : [whole];
-    return take(refund, rule === "same-order" ? sameOrder : [...sameOrder, ...anywhere]);
+    const isOwnOnly = refund.isWhole || rule === "same-order";
+    return take(refund, isOwnOnly ? sameOrder : [...sameOrder, ...anywhere]);
   });
 }
 
 function take(refund: RefundRequest, candidates: readonly RefundableLine[]): RefundPart[] {
+  const { messageId, request, isWhole } = refund;
   const parts: RefundPart[] = [];
   let left = refund.quantity;
   for (const line of candidates) {
@@ -61,11 +72,11 @@ function take(refund: RefundRequest, candidates: readonly RefundableLine[]): Ref
       line.remaining -= quantity;
       left -= quantity;
       const of = { messageId: line.messageId, line: line.line };
-      parts.push({ messageId: refund.messageId, line: parts.length, quantity, of });
+      parts.push({ messageId, request, isWhole, line: parts.length, quantity, of });
     }
   }
-  if (left > NOTHING || parts.length === 0) {
-    parts.push({ messageId: refund.messageId, line: parts.length, quantity: left, of: null });
+  if (!isWhole && (left > NOTHING || parts.length === 0)) {
+    parts.push({ messageId, request, isWhole, line: parts.length, quantity: left, of: null });
   }
   return parts;
 }

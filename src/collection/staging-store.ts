@@ -1,5 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import {
   type DuckDb,
   literal,
@@ -10,9 +9,9 @@ import {
   type Step,
   type Store,
 } from "../base/index.ts";
-import { HISTORY_COLUMNS } from "./event.ts";
 import { expressionsOf } from "./expressions.ts";
-import { type HistoryFile, historySql } from "./history-store.ts";
+import { historySql } from "./history-store.ts";
+import { inboxMessageIds } from "./inbox-store.ts";
 import { type Mapping, mappedColumns } from "./mapping.ts";
 import { linkRefunds } from "./refund-store.ts";
 import { type FileFormat, readerSql, sourceSql, stageSql } from "./stage-sql.ts";
@@ -34,7 +33,7 @@ export interface StagedCounts {
 
 /**
  * Reads a file into tables of the session: `readable` (event lines), `reject`, `new_line` (what the
- * history does not hold yet) and `event_line` (the same, refunds linked). Changes nothing on disk.
+ * history and the inbox do not hold yet) and `event_line` (the same, refunds linked). Changes nothing on disk.
  */
 export async function stage(
   duckdb: DuckDb,
@@ -74,16 +73,19 @@ export async function stage(
   await duckdb.run("DROP TABLE source_row");
   await duckdb.run("DROP TABLE staged");
   step?.update(4, 8);
+  await duckdb.run("CREATE TEMP TABLE inbox_message (message_id VARCHAR)");
+  await duckdb.append("inbox_message", inboxMessageIds(store, mapping.source));
   await duckdb.run(
     `CREATE TEMP TABLE new_line AS
-     SELECT r.* EXCLUDE (occurrence) FROM readable r
+     SELECT r.* EXCLUDE (occurrence), 0 AS line, ${literal(mapping.source)} AS source, 'track' AS type FROM readable r
      WHERE r.occurrence = 1 AND NOT EXISTS (
        SELECT 1 FROM ${historySql(store)} h
        WHERE h.source = ${literal(mapping.source)} AND h.message_id = r.message_id)
+       AND NOT EXISTS (SELECT 1 FROM inbox_message i WHERE i.message_id = r.message_id)
      ORDER BY r.occurred_at_ms, r.row_number`,
   );
   step?.update(5, 8);
-  await linkRefunds(duckdb, store, mapping);
+  await linkRefunds(duckdb, store, new Map([[mapping.source, mapping.refunds]]));
   step?.update(6, 8);
 }
 
@@ -188,46 +190,6 @@ export async function writeRejects(duckdb: DuckDb, rejectsFile: string | null): 
   }
 }
 
-/** Writes the new lines as a history file, flushed; null where there are none. Not visible until it is recorded. */
-export async function writeHistory(
-  duckdb: DuckDb,
-  store: Store,
-  source: string,
-  importRunId: string,
-): Promise<HistoryFile | null> {
-  const summary = (
-    await duckdb.rows(
-      `SELECT count(*) AS n, min(occurred_at_ms) AS first, max(occurred_at_ms) AS last, max(known_at_ms) AS known FROM new_line`,
-    )
-  )[0];
-  if (summary === undefined || summary["n"] === 0) {
-    return null;
-  }
-  const name = `${source}-${importRunId}.parquet`;
-  const target = join(store.path("history"), name);
-  const columns = HISTORY_COLUMNS.map(([column, type]) =>
-    column === "source"
-      ? `${literal(source)} AS source`
-      : `CAST(${column} AS ${type}) AS ${column}`,
-  );
-  await duckdb.run(
-    `COPY (SELECT ${columns.join(", ")} FROM event_line ORDER BY occurred_at_ms, row_number, line)
-     TO ${literal(`${target}.partial`)} (FORMAT parquet, COMPRESSION zstd)`,
-  );
-  flush(`${target}.partial`);
-  renameSync(`${target}.partial`, target);
-  flush(store.path("history"));
-  return {
-    name,
-    source,
-    importRunId,
-    rows: Number(summary["n"]),
-    firstOccurredAt: Number(summary["first"]),
-    lastOccurredAt: Number(summary["last"]),
-    lastKnownAt: Number(summary["known"]),
-  };
-}
-
 /** How many rows were read, are new, are known, can't be read. */
 export async function countStaged(duckdb: DuckDb): Promise<StagedCounts> {
   const row = (
@@ -263,10 +225,4 @@ async function guardedRead<T>(file: string, read: () => Promise<T>): Promise<T> 
       cause: error,
     });
   }
-}
-
-function flush(path: string): void {
-  const handle = openSync(path, "r");
-  fsyncSync(handle);
-  closeSync(handle);
 }

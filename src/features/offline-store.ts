@@ -5,6 +5,7 @@ import {
   EventName,
   historySql,
   parseMapping,
+  REFUND_EVENTS,
   sourceMappings,
 } from "../collection/index.ts";
 import { identitySql } from "../customers/index.ts";
@@ -156,7 +157,7 @@ async function prepare(duckdb: DuckDb, store: Store): Promise<void> {
      SELECT n.line_key, r.customer_id, r.product, r.occurred_at_ms, r.known_at_ms, coalesce(r.quantity, 1) AS quantity
      FROM resolved r
      LEFT JOIN numbered n ON n.source = r.source AND n.message_id = r.refunded_message_id AND n.line = r.refunded_line
-     WHERE r.event = ${literal(EventName.orderRefunded)} AND r.product IS NOT NULL`,
+     WHERE r.event IN (${REFUND_EVENTS.map((name) => literal(name)).join(", ")}) AND r.product IS NOT NULL`,
   );
   await duckdb.run(
     `CREATE TEMP TABLE order_line AS SELECT line_key, customer_id, product, occurred_at_ms, known_at_ms, quantity, price FROM numbered`,

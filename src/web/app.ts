@@ -1,10 +1,13 @@
 import express, { type Express } from "express";
 import helmet from "helmet";
-import { type Endpoint, type WebContext } from "./endpoint.ts";
+import { createCollector } from "../collection/index.ts";
+import { createIntake } from "./body.ts";
+import type { AppContext, Endpoint, WebContext } from "./endpoint.ts";
 import { answerError, refuseUnknown } from "./errors.ts";
 import { openApiEndpoint } from "./openapi.ts";
 import { requestLog } from "./request-log.ts";
 import { audienceEndpoints } from "./routes/audiences.ts";
+import { collectionEndpoints } from "./routes/collection.ts";
 import { customerEndpoints } from "./routes/customers.ts";
 import { featureEndpoints } from "./routes/features.ts";
 import { healthEndpoints } from "./routes/health.ts";
@@ -13,6 +16,7 @@ import { pruningEndpoints } from "./routes/pruning.ts";
 
 const DESCRIBED: readonly Endpoint[] = [
   ...healthEndpoints,
+  ...collectionEndpoints,
   ...customerEndpoints,
   ...audienceEndpoints,
   ...pruningEndpoints,
@@ -23,12 +27,19 @@ const DESCRIBED: readonly Endpoint[] = [
 /** Every endpoint, the description of them last. */
 export const ENDPOINTS: readonly Endpoint[] = [...DESCRIBED, openApiEndpoint(DESCRIBED)];
 
+const INTAKE_BYTES_MAX = 32 * 1024 * 1024;
+
 /** The HTTP API over a store. */
-export function createApp(context: WebContext): Express {
+export function createApp(from: AppContext): Express {
+  const context: WebContext = {
+    ...from,
+    collector: createCollector(from.store, from.clock),
+    intake: createIntake(from.intakeBytesMax ?? INTAKE_BYTES_MAX),
+  };
   const app = express();
   app.use(requestLog(context.logger), helmet());
   for (const endpoint of ENDPOINTS) {
-    app.get(endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"), (request, response) => {
+    app[endpoint.method](endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"), (request, response) => {
       response.locals["route"] = endpoint.path;
       return endpoint.handle(context, request, response);
     });

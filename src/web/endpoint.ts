@@ -1,14 +1,24 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Clock, Logger, Store } from "../base/index.ts";
+import type { Collector } from "../collection/index.ts";
+import type { Intake } from "./body.ts";
 import { type CsvDocument, sendCsv } from "./csv.ts";
 import { parseInput } from "./input.ts";
 
-/** What the API answers from. */
-export interface WebContext {
+/** What the API is made from. */
+export interface AppContext {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How many bytes of requests are held at a time before more are refused; 32 MiB unless given. */
+  readonly intakeBytesMax?: number;
+}
+
+/** What the API answers from. */
+export interface WebContext extends AppContext {
+  readonly collector: Collector;
+  readonly intake: Intake;
 }
 
 /** An answer as the doors give it: readonly all the way down. */
@@ -47,11 +57,14 @@ export interface Definition<
 }
 
 export interface Endpoint {
+  readonly method: "get" | "post";
   readonly path: string;
   readonly operation: string;
   readonly summary: string;
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
+  /** What is sent; the sender shows a write key. */
+  readonly requestBody?: z.ZodType;
   readonly body: z.ZodType;
   readonly hasCsv: boolean;
   handle(context: WebContext, request: Request, response: Response): Promise<void>;
@@ -65,6 +78,7 @@ export function endpoint<
 >(definition: Definition<Params, Query, Body>): Endpoint {
   const { path, operation, summary, params, query, body } = definition;
   return {
+    method: "get",
     path,
     operation,
     summary,

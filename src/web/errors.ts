@@ -17,13 +17,17 @@ type Problem = z.output<typeof problemSchema>;
 
 const KINDS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   "invalid-input": { status: 400, title: "Invalid input" },
+  unauthorized: { status: 401, title: "Unauthorized" },
   "not-found": { status: 404, title: "Not found" },
+  "too-large": { status: 413, title: "Too large" },
+  overloaded: { status: 429, title: "Overloaded" },
   conflict: { status: 409, title: "Conflict" },
   "not-ready": { status: 503, title: "Not ready" },
   cancelled: { status: 503, title: "Cancelled" },
 };
 
-const RETRY_AFTER_SECONDS = 10;
+/** How soon to come back, by status. */
+const RETRY_AFTER_SECONDS: Readonly<Record<number, number>> = { 429: 1, 503: 10 };
 
 /** Answers an address that nothing else answered. */
 export const refuseUnknown: RequestHandler = () => {
@@ -51,8 +55,12 @@ export const answerError: ErrorRequestHandler = (error: unknown, request, respon
 };
 
 function sendProblem(response: Response, problem: Problem): void {
-  if (problem.status === KINDS["not-ready"].status) {
-    response.set("Retry-After", String(RETRY_AFTER_SECONDS));
+  const retryAfterSeconds = RETRY_AFTER_SECONDS[problem.status];
+  if (retryAfterSeconds !== undefined) {
+    response.set("Retry-After", String(retryAfterSeconds));
+  }
+  if (problem.status === KINDS.unauthorized.status) {
+    response.set("WWW-Authenticate", 'Basic realm="herkoop", charset="UTF-8"');
   }
   response
     .status(problem.status)

@@ -1,3 +1,3 @@
 /** Web: how people and programs reach it. Every answer says how fresh it is and which model gave it. */
 export { createApp } from "./app.ts";
-export type { WebContext } from "./endpoint.ts";
+export type { AppContext } from "./endpoint.ts";

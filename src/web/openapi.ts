@@ -32,7 +32,18 @@ function describe(endpoints: readonly Endpoint[]): Document {
     ...createDocument({
       openapi: "3.1.0",
       info: { title: name, version, description },
-      paths: Object.fromEntries(endpoints.map((one) => [one.path, { get: operationOf(one) }])),
+      components: {
+        securitySchemes: {
+          writeKey: {
+            type: "http",
+            scheme: "basic",
+            description: "a write key (herkoop keys create) as user name, an empty password",
+          },
+        },
+      },
+      paths: Object.fromEntries(
+        endpoints.map((one) => [one.path, { [one.method]: operationOf(one) }]),
+      ),
     }),
   };
 }
@@ -42,6 +53,15 @@ function operationOf(one: Endpoint): ZodOpenApiOperationObject {
     operationId: one.operation,
     summary: one.summary,
     requestParams: { path: one.params, query: one.query },
+    ...(one.requestBody === undefined
+      ? {}
+      : {
+          security: [{ writeKey: [] }],
+          requestBody: {
+            required: true,
+            content: { "application/json": { schema: one.requestBody } },
+          },
+        }),
     responses: responsesOf(one),
   };
 }

@@ -25,6 +25,8 @@ const refund = (
   orderId: string | null = null,
 ): RefundRequest => ({
   messageId,
+  request: 0,
+  isWhole: false,
   orderId,
   occurredAt,
   quantity,

@@ -91,10 +91,10 @@ describe("the main job", () => {
       const stopped = new Promise((resolve) => server.once("close", resolve));
       const url = /http:\/\/[\d.:]+/.exec(await untilSaid(server, "openapi.json"))?.[0] ?? "";
       const training = outcomeOf(startCommand(store, ["train", "--seed", "9"]));
-      let isTraining = true;
-      void training.then(() => (isTraining = false));
+      const state = { isTraining: true };
+      void training.then(() => (state.isTraining = false));
       let answered = 0;
-      while (isTraining) {
+      while (state.isTraining) {
         const paths = [
           "/v1/health",
           "/v1/customers/user_id/u1/predictions",

@@ -23,17 +23,39 @@ export interface TestApi {
   /** What was logged so far, parsed. */
   readonly lines: Readonly<Record<string, unknown>>[];
   readonly get: (address: string) => Promise<TestAnswer>;
+  /** Posts JSON (or bytes as they are) with a write key. */
+  readonly post: (
+    address: string,
+    key: string,
+    body: object | Buffer,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<TestAnswer>;
 }
 
 /** The API over a store (given or empty), with its log. */
-function apiOver(store: Store): TestApi {
+export function apiOver(store: Store, intakeBytesMax?: number): TestApi {
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: "info", base: null },
     { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
-  const app = createApp({ store, clock, logger });
-  return { app, store, lines, get: async (address) => request(app).get(address) };
+  const bound = intakeBytesMax === undefined ? {} : { intakeBytesMax };
+  const app = createApp({ store, clock, logger, ...bound });
+  return {
+    app,
+    store,
+    lines,
+    get: async (address) => request(app).get(address),
+    post: async (address, key, body, headers = {}) => {
+      const sent = Buffer.isBuffer(body) ? body : JSON.stringify(body);
+      const post = request(app).post(address).auth(key, "").set("Content-Type", "text/plain");
+      // The agent would write bytes as a form if it were told that they are one.
+      return post
+        .set(headers)
+        .serialize((given: string) => given)
+        .send(sent);
+    },
+  };
 }
 
 /** Runs work with the API over an empty store. */

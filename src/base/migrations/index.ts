@@ -1,6 +1,8 @@
 import { initialSchema } from "./0001-initial.ts";
+import { collectionSchema } from "./0002-collection.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
 export const migrations: readonly { readonly name: string; readonly sql: string }[] = [
   { name: "0001-initial", sql: initialSchema },
+  { name: "0002-collection", sql: collectionSchema },
 ];

@@ -1,0 +1,102 @@
+import type { Command } from "commander";
+import { toIso } from "./base/index.ts";
+import { answer, withService } from "./cli-options.ts";
+import {
+  createWriteKey,
+  listWriteKeys,
+  revokeWriteKey,
+  sealInbox,
+  type WriteKey,
+} from "./collection/index.ts";
+import { resolveCustomers } from "./customers/index.ts";
+import { asWriter } from "./service.ts";
+import { table } from "./text.ts";
+
+interface Flags {
+  readonly json?: boolean;
+}
+
+/** Commands about live collection: keys, seal. */
+export function addCollectionCommands(program: Command): void {
+  const keys = program.command("keys").description("who may send events (docs/collection.md)");
+
+  keys
+    .command("create")
+    .description("make a write key for a source, and the source if it is new")
+    .requiredOption("--source <name>", "the source whose events it sends, such as webshop")
+    .option("--json", "answer as JSON")
+    .action(async (options: Flags & { source: string }, command: Command) => {
+      await withService(command, options, ({ store, clock }) => {
+        const made = createWriteKey(store, clock, options.source);
+        answer(options, { ...readable(made), key: made.key }, () =>
+          [made.key, `(key ${made.id} of ${made.source}: it is shown this once)`].join("\n"),
+        );
+        return Promise.resolve();
+      });
+    });
+
+  keys
+    .command("list")
+    .description("every write key, without the key itself")
+    .option("--json", "answer as JSON")
+    .action(async (options: Flags, command: Command) => {
+      await withService(command, options, ({ store }) => {
+        const all = listWriteKeys(store).map(readable);
+        answer(options, all, () =>
+          table(
+            ["id", "source", "created", "revoked"],
+            all.map((one) => [one.id, one.source, one.createdAt, one.revokedAt ?? "-"]),
+          ),
+        );
+        return Promise.resolve();
+      });
+    });
+
+  keys
+    .command("revoke")
+    .description("end a write key at once")
+    .argument("<id>", "its id, from herkoop keys list")
+    .option("--json", "answer as JSON")
+    .action(async (id: string, options: Flags, command: Command) => {
+      await withService(command, options, ({ store, clock }) => {
+        const key = readable(revokeWriteKey(store, clock, id));
+        answer(options, key, () => `key ${key.id} of ${key.source} is revoked`);
+        return Promise.resolve();
+      });
+    });
+
+  program
+    .command("seal")
+    .description(
+      "move what the inbox holds to the history (a server does it every minute), and its people to customers",
+    )
+    .option("--json", "answer as JSON")
+    .action(async (options: Flags, command: Command) => {
+      await withService(command, options, (service) =>
+        asWriter(service, async () => {
+          const report = await sealInbox(service.store);
+          const { customers } = await resolveCustomers(service.store, service.clock);
+          answer(
+            options,
+            { ...report, customers },
+            () =>
+              `${report.lines} event lines sealed, ${report.linesLeftOut} left out as already imported; ${customers} customers`,
+          );
+        }),
+      );
+    });
+}
+
+function readable({ id, source, createdAt, revokedAt }: WriteKey): {
+  readonly id: string;
+  readonly source: string;
+  readonly createdAt: string;
+  readonly revokedAt: string | null;
+} {
+  return {
+    id,
+    source,
+    createdAt: toIso(createdAt),
+    revokedAt: revokedAt === null ? null : toIso(revokedAt),
+  };
+}
