@@ -24,7 +24,8 @@ const IS_REFUND = `coalesce(event, '') IN ${REFUNDS}`;
 export async function linkRefunds(duckdb: DuckDb, store: Store, rules: RefundRules): Promise<void> {
   await duckdb.run(
     `CREATE TEMP TABLE refund AS
-     SELECT row_number() OVER (ORDER BY source, message_id, line) AS request, *, coalesce(user_id, anonymous_id) AS person
+     SELECT row_number() OVER (ORDER BY source, message_id, line) AS request, * REPLACE (abs(quantity) AS quantity),
+            coalesce(user_id, anonymous_id) AS person
      FROM new_line WHERE ${IS_REFUND}`,
   );
   await duckdb.run(
@@ -71,20 +72,20 @@ async function prepareMatching(
   await duckdb.run(
     `CREATE TEMP TABLE order_line AS
      SELECT o.*, coalesce(o.user_id, o.anonymous_id) AS person, coalesce(o.product_id, '') AS product,
-            o.quantity - coalesce(r.quantity, 0) AS remaining
+            coalesce(o.quantity, 1) - coalesce(r.quantity, 0) AS remaining
      FROM (SELECT ${columns} FROM new_line UNION ALL SELECT ${columns} FROM earlier) o
      LEFT JOIN (
        SELECT source, refunded_message_id, refunded_line, sum(quantity) AS quantity
        FROM earlier WHERE refunded_message_id IS NOT NULL GROUP BY ALL
      ) r ON r.source = o.source AND r.refunded_message_id = o.message_id AND r.refunded_line = o.line
-     WHERE o.event = ${literal(EventName.orderCompleted)} AND o.quantity > 0`,
+     WHERE o.event = ${literal(EventName.orderCompleted)} AND coalesce(o.quantity, 1) > 0`,
   );
   await duckdb.run(
     `CREATE TEMP TABLE refund_request AS
-     SELECT request, source, message_id, order_id, person, product_id AS product, occurred_at_ms, quantity, false AS is_whole
-     FROM refund WHERE product_id IS NOT NULL AND person IS NOT NULL AND quantity > 0
+     SELECT request, source, message_id, order_id, person, product_id AS product, occurred_at_ms, coalesce(quantity, 1) AS quantity, false AS is_whole
+     FROM refund WHERE product_id IS NOT NULL AND person IS NOT NULL AND coalesce(quantity, 1) > 0
      UNION ALL
-     SELECT r.request, r.source, r.message_id, r.order_id, o.person, o.product, r.occurred_at_ms, sum(o.quantity), true
+     SELECT r.request, r.source, r.message_id, r.order_id, o.person, o.product, r.occurred_at_ms, sum(coalesce(o.quantity, 1)), true
      FROM refund r JOIN order_line o ON o.source = r.source AND o.order_id = r.order_id AND o.occurred_at_ms <= r.occurred_at_ms
      WHERE r.product_id IS NULL AND o.person IS NOT NULL
      GROUP BY ALL`,

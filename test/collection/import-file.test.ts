@@ -489,4 +489,40 @@ describe("collection/import-file", () => {
       ]);
     });
   });
+
+  it("cancels without a quantity, by a negative one, without a product, and for a visitor", async () => {
+    const cancelled = async (lines: readonly ShopLine[], fields: object): Promise<number> =>
+      withStore(async (store, folder) => {
+        const base = { occurredAt: { column: "at" }, orderId: "order" };
+        await importLines(store, folder, lines, shopMapping({ fields: { ...base, ...fields } }));
+        return (await history(store)).filter((row) => row["refunded_message_id"] !== null).length;
+      });
+    const bought: ShopLine = {
+      user: "u1",
+      visitor: "v1",
+      order: "o1",
+      at: "2024-01-01T00:00:00Z",
+      quantity: 2,
+    };
+    const returned: ShopLine = {
+      ...bought,
+      event: "refund",
+      at: "2024-01-03T00:00:00Z",
+      quantity: -2,
+    };
+    expect(await cancelled([bought, returned], { userId: "user", productId: "product" })).to.equal(
+      1,
+    );
+    expect(
+      await cancelled([bought, returned], {
+        userId: "user",
+        productId: "product",
+        quantity: "quantity",
+      }),
+    ).to.equal(1);
+    expect(await cancelled([bought, returned], { userId: "user" })).to.equal(1);
+    expect(
+      await cancelled([bought, returned], { anonymousId: "visitor", productId: "product" }),
+    ).to.equal(1);
+  });
 });
