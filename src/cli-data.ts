@@ -150,6 +150,7 @@ function importText(report: ImportReport, customers: number | undefined): string
       : []),
     ...counts(report.events),
     ...(report.rowsRejected > 0 ? ["rejected:", ...counts(report.rejectReasons)] : []),
+    ...report.emptyColumns.map((column) => `no row has anything in ${column}: is the name right?`),
     ...(report.rejectsFile === null ? [] : [`rejects with their reasons: ${report.rejectsFile}`]),
     ...(customers === undefined ? [] : [`${customers} customers`]),
   ].join("\n");

@@ -31,6 +31,8 @@ export interface ImportReport {
   /** Accepted lines per event name. */
   readonly events: Readonly<Record<string, number>>;
   readonly rejectReasons: Readonly<Record<string, number>>;
+  /** Mapped columns in which no row has anything, such as a mistyped path: `field: "column"`. */
+  readonly emptyColumns: readonly string[];
 }
 
 /**
@@ -62,7 +64,13 @@ export async function importFile(
   step?.update(1, 8);
   const duckdb = await store.openDuckDb();
   try {
-    await stage(duckdb, store, clock.now(), { ...request, file, format }, step);
+    const { emptyColumns } = await stage(
+      duckdb,
+      store,
+      clock.now(),
+      { ...request, file, format },
+      step,
+    );
     const outcome = await countStaged(duckdb);
     const rejectsFile =
       outcome.rowsRejected > 0 && !dryRun ? join(store.path("rejects"), `${id}.csv`) : null;
@@ -99,6 +107,7 @@ export async function importFile(
         duckdb,
         "SELECT field || ': ' || split_part(reason, ', got', 1) AS name, count(*) AS n FROM reject GROUP BY 1 ORDER BY 2 DESC, 1",
       ),
+      emptyColumns,
     };
   } finally {
     duckdb.close();
@@ -118,6 +127,7 @@ function repeated(run: ImportRun, dryRun: boolean): ImportReport {
     rejectsFile: run.rejectsFile,
     events: {},
     rejectReasons: {},
+    emptyColumns: [],
   };
 }
 

@@ -33,7 +33,8 @@ export interface StagedCounts {
 
 /**
  * Reads a file into tables of the session: `readable` (event lines), `reject`, `new_line` (what the
- * history and the inbox do not hold yet) and `event_line` (the same, refunds linked). Changes nothing on disk.
+ * history and the inbox do not hold yet) and `event_line` (the same, refunds linked). Changes nothing
+ * on disk. Returns the mapped columns that are empty in every row.
  */
 export async function stage(
   duckdb: DuckDb,
@@ -41,7 +42,7 @@ export async function stage(
   now: number,
   request: StagingRequest,
   step: Step | undefined,
-): Promise<void> {
+): Promise<{ readonly emptyColumns: readonly string[] }> {
   const { file, format, mapping } = request;
   await refuseBadExpressions(duckdb, mapping);
   const columns = await sourceColumns(duckdb, mapping, format, file);
@@ -51,6 +52,7 @@ export async function stage(
     duckdb.run(`CREATE TEMP TABLE source_row AS ${sourceSql(format, file, columns)}`),
   );
   step?.update(2, 8);
+  const emptyColumns = await columnsWithoutValue(duckdb, mapped);
   await duckdb.run(
     `CREATE TEMP TABLE staged AS ${stageSql(mapping, format, unmapped, now)} ORDER BY row_number`,
   );
@@ -87,6 +89,22 @@ export async function stage(
   step?.update(5, 8);
   await linkRefunds(duckdb, store, new Map([[mapping.source, mapping.refunds]]));
   step?.update(6, 8);
+  return { emptyColumns };
+}
+
+/** The mapped columns that no row has anything in, such as a mistyped path of JSON lines. */
+async function columnsWithoutValue(
+  duckdb: DuckDb,
+  mapped: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const names = [...mapped.keys()];
+  const counts = names.map((name, index) => `count(${quoted(name)}) AS c${index}`);
+  const [row] = await duckdb.rows(`SELECT count(*) AS n, ${counts.join(", ")} FROM source_row`);
+  return row?.["n"] === 0
+    ? []
+    : names.flatMap((name, index) =>
+        row?.[`c${index}`] === 0 ? [`${mapped.get(name) ?? ""}: "${name}"`] : [],
+      );
 }
 
 /** A mapped id that stands twice in a file with other content is no duplicate: the later row is set aside. */

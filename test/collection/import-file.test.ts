@@ -232,6 +232,15 @@ describe("collection/import-file", () => {
       });
       const report = await importFile(store, shopClock, { file, mapping });
       expect(report).to.include({ rowsAccepted: 1, rowsRejected: 2 });
+      const mistyped = {
+        ...mapping,
+        fields: { ...mapping.fields, userId: { column: "usr_typo" } },
+      };
+      const dry = await importFile(store, shopClock, { file, mapping: mistyped, dryRun: true });
+      expect([report.emptyColumns, dry.emptyColumns]).to.deep.equal([
+        [],
+        ['fields.userId: "usr_typo"'],
+      ]);
       const [row] = await history(store);
       expect(row).to.include({
         event: "Product Viewed",
