@@ -10,7 +10,10 @@ export interface RowSelection {
   readonly maximumRows?: number;
 }
 
-/** Reads rows that the feature store wrote (Parquet) into typed arrays, in the file's order. */
+/**
+ * Reads rows that the feature store wrote (Parquet) into typed arrays, by cutoff, customer and product:
+ * a streamed scan of a large file has no order of its own, and training depends on the order.
+ */
 export async function readDataset(
   duckdb: DuckDb,
   file: string,
@@ -41,7 +44,8 @@ export async function readDataset(
       : `event_interval_${selection.label}, observed_intervals_${selection.label}`;
   const dataset = emptyDataset(featureNames, rows);
   const chunks = duckdb.chunks(
-    `SELECT cutoff_ms, customer_id, ${product}, ${label}, ${featureNames.join(", ")} FROM ${from} WHERE ${where}`,
+    `SELECT cutoff_ms, customer_id, ${product}, ${label}, ${featureNames.join(", ")} FROM ${from} WHERE ${where}
+     ORDER BY cutoff_ms, customer_id${columns.has("product") ? ", product" : ""}`,
   );
   let offset = 0;
   for await (const columns of chunks) {
