@@ -1,5 +1,6 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
+import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
 import { messageOf } from "./errors.ts";
 
@@ -27,10 +28,12 @@ export interface DuckDb {
 /** Opens a session; times are UTC, row order is kept, memory is bounded. */
 export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
   mkdirSync(options.temporaryFolder, { recursive: true });
+  // Two sessions that spill into one folder overwrite each other's files.
+  const spillFolder = mkdtempSync(join(options.temporaryFolder, "spill-"));
   const instance = await DuckDBInstance.create(":memory:", {
     threads: String(options.threads ?? Math.min(cpus().length, 8)),
     memory_limit: `${options.memoryLimitMiB ?? 1024}MB`,
-    temp_directory: options.temporaryFolder,
+    temp_directory: spillFolder,
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
   });
@@ -49,6 +52,7 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
     close: () => {
       connection.closeSync();
       instance.closeSync();
+      rmSync(spillFolder, { recursive: true, force: true });
     },
   };
 }
