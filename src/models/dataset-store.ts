@@ -45,7 +45,7 @@ export async function readDataset(
   const dataset = emptyDataset(featureNames, rows);
   const chunks = duckdb.chunks(
     `SELECT cutoff_ms, customer_id, ${product}, ${label}, ${featureNames.join(", ")} FROM ${from} WHERE ${where}
-     ORDER BY cutoff_ms, customer_id, ${product}`,
+     ORDER BY cutoff_ms, customer_id, CAST(${product} AS VARCHAR)`,
   );
   let offset = 0;
   for await (const columns of chunks) {
