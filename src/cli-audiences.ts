@@ -67,7 +67,11 @@ export function addAudienceCommands(program: Command): void {
           members: countMembers(service.store, audience),
         }));
         answer(options, { audiences: counted, files }, () =>
-          [audienceTable(counted), ...files].join("\n"),
+          [
+            `as of ${counted[0]?.asOf ?? ""}, data through ${counted[0]?.dataThrough ?? ""}`,
+            audienceTable(counted),
+            ...files,
+          ].join("\n"),
         );
       });
     });

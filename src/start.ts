@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type ProgressMessage, relayProgress, ServiceError, toIso } from "./base/index.ts";
-import { historySummary } from "./collection/index.ts";
+import { historyFiles, historySummary } from "./collection/index.ts";
 import { samplePaths } from "./config.ts";
-import { countCustomers } from "./customers/index.ts";
 import { findChampion, MODEL_NAMES, type ModelName } from "./models/index.ts";
 import { currentRun } from "./predictions/index.ts";
 import { listAudiences } from "./segments/index.ts";
@@ -19,7 +18,7 @@ export async function runMainJob(service: Service): Promise<void> {
   if (historySummary(service.store).rows === 0) {
     const { file, mapping } = samplePaths(service.config);
     await runStage(service, ["import", file, "--mapping", mapping]);
-  } else if (countCustomers(service.store) === 0) {
+  } else if (historyFiles(service.store, "unresolved").length > 0) {
     await runStage(service, ["resolve"]);
   }
   const { asOf } = trainingContext(service);
