@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type DuckDb, openDuckDb } from "./duckdb.ts";
 import { migrate } from "./migrate.ts";
+import { isRunning } from "./running.ts";
 import { openSqlite, type Sqlite } from "./sqlite.ts";
 
 /** Where one shop's state lives: the operational database and the folders beside it. */
@@ -32,8 +33,9 @@ export async function openStore(folder: string): Promise<Store> {
   mkdirSync(folder, { recursive: true });
   const sqlite = openSqlite(join(folder, "herkoop.sqlite"));
   await migrate(sqlite);
+  const own = openTemporary(join(folder, "temporary"));
   const path: Store["path"] = (name) => {
-    const inside = join(folder, name);
+    const inside = name === "temporary" ? own : join(folder, name);
     mkdirSync(inside, { recursive: true });
     return inside;
   };
@@ -44,8 +46,22 @@ export async function openStore(folder: string): Promise<Store> {
     openDuckDb: (options = {}) => openDuckDb({ temporaryFolder: path("temporary"), ...options }),
     close: () => {
       sqlite.close();
+      rmSync(own, { recursive: true, force: true });
     },
   };
+}
+
+let opened = 0;
+
+/** A folder for this opening of the store alone, made on first use; those of processes that are gone go. */
+function openTemporary(folder: string): string {
+  const own = `${process.pid}-${++opened}`;
+  mkdirSync(folder, { recursive: true });
+  removeStrays(folder, (name) => {
+    const owner = Number.parseInt(name, 10);
+    return name !== own && (owner === process.pid ? opened > 1 : isRunning(owner));
+  });
+  return join(folder, own);
 }
 
 /** Removes files of a folder that no one refers to, such as those of an interrupted write. */

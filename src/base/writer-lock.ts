@@ -1,4 +1,5 @@
 import { ServiceError } from "./errors.ts";
+import { isRunning } from "./running.ts";
 import type { Store } from "./store.ts";
 
 /** Stores that this process writes to: a lock under its id that is not here was left by a namesake. */
@@ -31,14 +32,4 @@ export function acquireWriterLock(store: Store): () => void {
     held.delete(store.folder);
     store.sqlite.prepare("DELETE FROM writer_lock WHERE process_id = ?").run(process.pid);
   };
-}
-
-function isRunning(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it runs, as somebody else's.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

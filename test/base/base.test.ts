@@ -1,3 +1,4 @@
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
@@ -95,6 +96,25 @@ describe("base", () => {
         n: 0,
       });
       return Promise.resolve();
+    });
+  });
+
+  it("leaves nothing temporary behind, and clears what killed processes left", async () => {
+    await inFolder(async (folder) => {
+      const temporary = join(folder, "store", "temporary");
+      // Above the kernel's largest number: gone. Our parent runs.
+      for (const name of ["2147483646-1", `${process.ppid}-1`, "rows.parquet"]) {
+        mkdirSync(join(temporary, name), { recursive: true });
+      }
+      const first = await openStore(join(folder, "store"));
+      const second = await openStore(join(folder, "store"));
+      expect(first.path("temporary")).to.not.equal(second.path("temporary"));
+      const duckdb = await first.openDuckDb();
+      second.close();
+      expect(await duckdb.rows("SELECT 1 AS one")).to.deep.equal([{ one: 1 }]);
+      duckdb.close();
+      first.close();
+      expect(readdirSync(temporary)).to.deep.equal([`${process.ppid}-1`]);
     });
   });
 
