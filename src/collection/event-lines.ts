@@ -18,8 +18,15 @@ export interface EventLine {
   readonly quantity: number | null;
   readonly price: number | null;
   readonly currency: string | null;
-  /** On line 0 only. */
+  /** On line 0 only, as are the next four. */
   readonly properties: string | null;
+  readonly cost: number | null;
+  readonly identifiers: string | null;
+  readonly traits: string | null;
+  readonly consent: string | null;
+  readonly channel: string | null;
+  readonly campaign: string | null;
+  readonly isClaim: boolean;
 }
 
 /** A number, or decimal text of one, as some SDKs write prices. */
@@ -107,6 +114,13 @@ export function eventLines(
     price: product.price,
     currency: properties.currency,
     properties: line === 0 ? JSON.stringify(event.content satisfies JsonObject) : null,
+    cost: null,
+    identifiers: null,
+    traits: null,
+    consent: null,
+    channel: null,
+    campaign: null,
+    isClaim: false,
   }));
 }
 

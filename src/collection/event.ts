@@ -4,6 +4,12 @@
  * the folder as one table.
  *
  * Names of events are those of the Segment e-commerce spec v2; others are kept as they came.
+ *
+ * `channel` is where it happened (CHANNELS), `campaign` what it answered or was part of, `cost` what an
+ * impression or click cost, in `currency`. `identifiers` is a JSON list of [type, value], normalised, the
+ * strongest first, of everything the event names besides user id and anonymous id; `traits` a JSON object
+ * of what it says of the person; `consent` one of purpose to true or false, with `jurisdiction` beside
+ * them. `is_claim` marks what came with a public key, which anybody could have sent: it joins nobody.
  */
 export const HISTORY_COLUMNS = [
   ["source", "VARCHAR"],
@@ -24,7 +30,28 @@ export const HISTORY_COLUMNS = [
   ["refunded_message_id", "VARCHAR"],
   ["refunded_line", "INTEGER"],
   ["properties", "VARCHAR"],
+  ["channel", "VARCHAR"],
+  ["campaign", "VARCHAR"],
+  ["cost", "DOUBLE"],
+  ["identifiers", "VARCHAR"],
+  ["traits", "VARCHAR"],
+  ["consent", "VARCHAR"],
+  ["is_claim", "BOOLEAN"],
 ] as const;
+
+/** Where an event happened. */
+export const CHANNELS = ["web", "app", "store", "email", "chat", "call", "ad", "crm"] as const;
+export type Channel = (typeof CHANNELS)[number];
+
+/** What a person can agree to: our own purposes, and the two that ad platforms ask for by name. */
+export const PURPOSES = [
+  "advertising",
+  "personalisation",
+  "analytics",
+  "ad_user_data",
+  "ad_personalization",
+] as const;
+export type Purpose = (typeof PURPOSES)[number];
 
 /** The calls of the Segment spec; a row of a file is a `track`. */
 export const EVENT_TYPES = ["track", "identify", "page", "screen", "group", "alias"] as const;

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { type DuckDb, literal, type Store } from "../base/index.ts";
-import { HISTORY_COLUMNS } from "./event.ts";
+import { emptyHistorySql, HISTORY_COLUMNS } from "./event.ts";
 import type { HistoryFile } from "./history-store.ts";
 
 /**
@@ -26,7 +26,7 @@ export async function writeHistory(
     ([column, type]) => `CAST(${column} AS ${type}) AS ${column}`,
   );
   await duckdb.run(
-    `COPY (SELECT ${columns.join(", ")} FROM event_line ORDER BY occurred_at_ms, row_number, line)
+    `COPY (SELECT ${columns.join(", ")} FROM (SELECT * FROM ${emptyHistorySql()} UNION ALL BY NAME SELECT * FROM event_line) ORDER BY occurred_at_ms, row_number, line)
      TO ${literal(`${target}.partial`)} (FORMAT parquet, COMPRESSION zstd)`,
   );
   flush(`${target}.partial`);

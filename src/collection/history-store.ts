@@ -50,7 +50,8 @@ export function historySql(store: Store, names: readonly string[] = historyFiles
   }
   const folder = store.path("history");
   const files = names.map((name) => literal(join(folder, name)));
-  return `read_parquet([${files.join(", ")}], union_by_name = true)`;
+  // Files written before a column existed lack it.
+  return `(SELECT * FROM ${emptyHistorySql()} UNION ALL BY NAME SELECT * FROM read_parquet([${files.join(", ")}], union_by_name = true))`;
 }
 
 /** The visible files, oldest first; `unresolved` only those whose identifiers have no customer yet. */

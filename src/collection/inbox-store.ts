@@ -32,7 +32,8 @@ export function openInbox(store: Store): Inbox {
   const addMessage = sqlite.prepare("INSERT INTO message VALUES (?, ?) ON CONFLICT DO NOTHING");
   const addLine = sqlite.prepare(
     `INSERT INTO inbox VALUES (NULL, @source, @messageId, @line, @type, @event, @occurredAt, @knownAt, @userId,
-       @anonymousId, @orderId, @productId, @productName, @quantity, @price, @currency, @properties)`,
+       @anonymousId, @orderId, @productId, @productName, @quantity, @price, @currency, @properties, @channel, @campaign,
+       @cost, @identifiers, @traits, @consent, @isClaim)`,
   );
   const addRejected = sqlite.prepare(
     "INSERT INTO rejected_message VALUES (NULL, ?, ?, ?, ?, ?, ?)",
@@ -51,7 +52,7 @@ export function openInbox(store: Store): Inbox {
       return false;
     }
     for (const line of arrival.lines) {
-      addLine.run({ source, ...line });
+      addLine.run({ source, ...line, isClaim: line.isClaim ? 1 : 0 });
     }
     const name = arrival.lines[0]?.event ?? null;
     if (name !== null && !KNOWN_EVENTS.has(name)) {

@@ -5,7 +5,16 @@ export {
   createCollector,
   type MessageResult,
 } from "./collect.ts";
-export { EVENT_TYPES, EventName, type EventType, REFUND_EVENTS } from "./event.ts";
+export {
+  CHANNELS,
+  type Channel,
+  EVENT_TYPES,
+  EventName,
+  type EventType,
+  PURPOSES,
+  type Purpose,
+  REFUND_EVENTS,
+} from "./event.ts";
 export {
   type HistorySummary,
   historyFiles,
@@ -17,6 +26,7 @@ export {
   removeUnlistedHistory,
   sourceMappings,
 } from "./history-store.ts";
+export { IDENTIFIER_TYPES, normaliseIdentifier } from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
 export {
   createWriteKey,

@@ -34,6 +34,13 @@ const COPIED = [
   ["price", "price", "DOUBLE"],
   ["currency", "currency", "VARCHAR"],
   ["properties", "properties", "VARCHAR"],
+  ["channel", "channel", "VARCHAR"],
+  ["campaign", "campaign", "VARCHAR"],
+  ["cost", "cost", "DOUBLE"],
+  ["identifiers", "identifiers", "VARCHAR"],
+  ["traits", "traits", "VARCHAR"],
+  ["consent", "consent", "VARCHAR"],
+  ["is_claim", "is_claim", "DOUBLE"],
 ] as const;
 
 /**

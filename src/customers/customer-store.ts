@@ -105,7 +105,9 @@ function addIdentifiers(sqlite: Sqlite, seen: readonly SeenIdentifier[]): number
     )
     .pluck();
   const addCustomer = sqlite.prepare("INSERT INTO customer (first_seen_at) VALUES (?)");
-  const addIdentifier = sqlite.prepare("INSERT INTO identifier VALUES (?, ?, ?, ?, ?, ?)");
+  const addIdentifier = sqlite.prepare(
+    "INSERT INTO identifier (type, value, customer_id, source, first_seen_at, linked_at) VALUES (?, ?, ?, ?, ?, ?)",
+  );
   let added = 0;
   for (const one of seen) {
     if (find.get(one.type, one.value) === undefined) {
@@ -128,7 +130,7 @@ function addIdentifiers(sqlite: Sqlite, seen: readonly SeenIdentifier[]): number
 /** Records what a source's operator states its people agreed to; a recorded answer is never loosened. */
 function recordStatedConsent(store: Store, now: number): void {
   const insert = store.sqlite.prepare(
-    `INSERT INTO consent SELECT DISTINCT customer_id, ?, 'granted', source, ?, ? FROM identifier WHERE source = ?
+    `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at) SELECT DISTINCT customer_id, ?, 'granted', source, ?, ? FROM identifier WHERE source = ?
      ON CONFLICT (customer_id, purpose) DO NOTHING`,
   );
   store.sqlite.transaction(() => {

@@ -15,6 +15,7 @@ import {
   shuffle,
   stableHash,
 } from "../../src/base/index.ts";
+import { migrations } from "../../src/base/migrations/index.ts";
 import { inFolder, withStore } from "../support/temporary.ts";
 
 describe("base", () => {
@@ -73,7 +74,7 @@ describe("base", () => {
       const first = await openStore(join(folder, "store"));
       const second = await openStore(join(folder, "store"));
       const names = second.sqlite.prepare<[], string>("SELECT name FROM migration").pluck().all();
-      expect(names).to.deep.equal(["0001-initial", "0002-collection"]);
+      expect(names).to.deep.equal(migrations.map((migration) => migration.name));
       expect(second.sqlite.pragma("journal_mode", { simple: true })).to.equal("wal");
       first.close();
       second.close();

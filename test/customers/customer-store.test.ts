@@ -83,7 +83,9 @@ describe("customers", () => {
       await importLines(store, folder, LINES);
       expect(findCustomer(store, { type: "user_id", value: "early" }).consents).to.deep.equal([]);
       store.sqlite
-        .prepare("INSERT INTO consent VALUES (2, 'advertising', 'denied', 'form', 'said no', 0)")
+        .prepare(
+          "INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at) VALUES (2, 'advertising', 'denied', 'form', 'said no', 0)",
+        )
         .run();
       const stated = shopMapping({ consent: { basis: "contract", purposes: ["advertising"] } });
       await importLines(

@@ -51,11 +51,15 @@ function people(store: Store, count: number, without: readonly number[] = []): v
   for (let id = 1; id <= count; id++) {
     store.sqlite.prepare("INSERT INTO customer VALUES (?, 0)").run(id);
     store.sqlite
-      .prepare("INSERT INTO identifier VALUES ('user_id', ?, ?, 's', 0, 0)")
+      .prepare(
+        "INSERT INTO identifier (type, value, customer_id, source, first_seen_at, linked_at) VALUES ('user_id', ?, ?, 's', 0, 0)",
+      )
       .run(`u${id}`, id);
     for (const purpose of without.includes(id) ? [] : ["advertising", "personalisation"]) {
       store.sqlite
-        .prepare("INSERT INTO consent VALUES (?, ?, 'granted', 's', 'test', 0)")
+        .prepare(
+          "INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at) VALUES (?, ?, 'granted', 's', 'test', 0)",
+        )
         .run(id, purpose);
     }
   }

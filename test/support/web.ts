@@ -108,7 +108,7 @@ export function fillShop(store: Store): void {
     addCustomer(store, id, value, id === 3 ? null : id === 4 ? "denied" : "granted");
   }
   store.sqlite.exec(
-    `INSERT INTO identifier VALUES ('anonymous_id', 'cookie/1', 1, 'shop', ${AS_OF}, 0);
+    `INSERT INTO identifier (type, value, customer_id, source, first_seen_at, linked_at) VALUES ('anonymous_id', 'cookie/1', 1, 'shop', ${AS_OF}, 0);
      INSERT INTO product VALUES ('A', 'Lavender "soap", 2 pieces'), ('B', NULL)`,
   );
   publishShop(store);
@@ -150,10 +150,16 @@ function addCustomer(
 ): void {
   const { sqlite } = store;
   sqlite.prepare("INSERT INTO customer VALUES (?, ?)").run(id, AS_OF - id * DAY_MS);
-  sqlite.prepare("INSERT INTO identifier VALUES ('user_id', ?, ?, 'shop', 0, 0)").run(value, id);
+  sqlite
+    .prepare(
+      "INSERT INTO identifier (type, value, customer_id, source, first_seen_at, linked_at) VALUES ('user_id', ?, ?, 'shop', 0, 0)",
+    )
+    .run(value, id);
   for (const purpose of consent === null ? [] : ["advertising", "personalisation"]) {
     sqlite
-      .prepare("INSERT INTO consent VALUES (?, ?, ?, 'shop', 'opt-in at checkout', ?)")
+      .prepare(
+        "INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at) VALUES (?, ?, ?, 'shop', 'opt-in at checkout', ?)",
+      )
       .run(id, purpose, consent, AS_OF);
   }
 }
