@@ -15,6 +15,7 @@ export {
   type Purpose,
   REFUND_EVENTS,
 } from "./event.ts";
+export type { EventLine } from "./event-lines.ts";
 export {
   type HistorySummary,
   historyFiles,
@@ -26,8 +27,19 @@ export {
   removeUnlistedHistory,
   sourceMappings,
 } from "./history-store.ts";
-export { IDENTIFIER_TYPES, normaliseIdentifier } from "./identifier.ts";
+export {
+  compareIdentifierTypes,
+  IDENTIFIER_TYPE_PATTERN,
+  IDENTIFIER_TYPES,
+  normaliseIdentifier,
+} from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
+export {
+  type InboxLine,
+  inboxLinesAfter,
+  markInboxResolved,
+  resolvedThrough,
+} from "./inbox-reader-store.ts";
 export {
   createWriteKey,
   listWriteKeys,
