@@ -29,6 +29,7 @@ const monthAndDay =
   "least(substr(birth_date, 5, 2), right(birth_date, 2)) || greatest(substr(birth_date, 5, 2), right(birth_date, 2))";
 
 const NAMES = ["given_name", "family_name"];
+const EMAILS = ["email", "email_of_namesakes"];
 
 /** The ways to become a candidate; one that agrees in none of them is not found. Missing columns give none. */
 export const BLOCKING_RULES: readonly BlockingRule[] = [
@@ -39,7 +40,7 @@ export const BLOCKING_RULES: readonly BlockingRule[] = [
     decides: ["birth_date"],
     trains: true,
   },
-  { name: "e-mail", key: "email", decides: ["email"], trains: true },
+  { name: "e-mail", key: "email", decides: EMAILS, trains: true },
   { name: "phone", key: "phone", decides: ["phone"], trains: true },
   { name: "other id", key: "other_id", decides: ["other_id"], trains: true },
   { name: "street", key: "street", decides: ["street"], trains: true },
@@ -70,7 +71,7 @@ export const BLOCKING_RULES: readonly BlockingRule[] = [
   {
     name: "e-mail before the @",
     key: "CASE WHEN length(email_local) >= 4 THEN email_local END",
-    decides: ["email"],
+    decides: EMAILS,
     trains: false,
   },
   {
@@ -115,19 +116,23 @@ export const BLOCKING_RULES: readonly BlockingRule[] = [
     decides: ["street", "place"],
     trains: false,
   },
-  loose("given name", "given_name", "given_name"),
-  loose("family name", "family_name", "family_name"),
-  loose("sound of the family name", sound("family_name"), "family_name"),
-  loose("birth year and month", "left(birth_date, 6)", "birth_date"),
-  loose("birth day", "right(birth_date, 4)", "birth_date"),
-  loose("beginning of the e-mail", "left(email_local, 5)", "email"),
-  loose("domain of the e-mail", "split_part(email, '@', 2)", "email"),
-  loose("birth year and city", "left(birth_date, 4) || '|' || city", "place"),
+  loose("given name", "given_name", ["given_name"]),
+  loose("family name", "family_name", ["family_name"]),
+  loose("sound of the family name", sound("family_name"), ["family_name"]),
+  loose("birth year and month", "left(birth_date, 6)", ["birth_date"]),
+  loose("birth day", "right(birth_date, 4)", ["birth_date"]),
+  loose("beginning of the e-mail", "left(email_local, 5)", EMAILS),
+  loose("domain of the e-mail", "split_part(email, '@', 2)", EMAILS),
+  loose("birth year and city", "left(birth_date, 4) || '|' || city", ["place"]),
 ];
 
-function loose(name: string, key: string, decides: string): BlockingRule {
-  return { name, key, decides: [decides], trains: false, isLoose: true };
+function loose(name: string, key: string, decides: readonly string[]): BlockingRule {
+  return { name, key, decides, trains: false, isLoose: true };
 }
+
+const LOOSE = BLOCKING_RULES.flatMap((rule, index) => (rule.isLoose === true ? [index] : [])).join(
+  ", ",
+);
 
 /** Bounds on what one rule may bring. */
 export interface BlockingLimits {
@@ -135,10 +140,13 @@ export interface BlockingLimits {
   readonly blockSizeMax: number;
   /** The largest blocks of a rule are skipped until its pairs are at most this many. */
   readonly rulePairsMax: number;
+  /** The same for a loose rule, whose large blocks are no fault. */
+  readonly looseRulePairsMax: number;
 }
 
 /** Makes the table `block`: rule, key, number of each record in a block of two or more, and `is_skipped`. */
-export function blocksSql({ blockSizeMax, rulePairsMax }: BlockingLimits): string {
+export function blocksSql(limits: BlockingLimits): string {
+  const { blockSizeMax, rulePairsMax, looseRulePairsMax } = limits;
   const keys = BLOCKING_RULES.map(
     ({ key }, rule) => `SELECT ${rule} AS rule, ${key} AS key, number FROM record`,
   );
@@ -147,14 +155,14 @@ export function blocksSql({ blockSizeMax, rulePairsMax }: BlockingLimits): strin
     sized AS (SELECT rule, key, count(*) AS size FROM keyed GROUP BY rule, key HAVING count(*) > 1),
     by_size AS (SELECT rule, size, CAST(sum(size * (size - 1) / 2) AS BIGINT) AS pairs FROM sized GROUP BY rule, size),
     bounded AS (SELECT rule, size, sum(pairs) OVER (PARTITION BY rule ORDER BY size) AS pairs_to_here FROM by_size)
-    SELECT rule, key, number, size, size > ${blockSizeMax} OR pairs_to_here > ${rulePairsMax} AS is_skipped
+    SELECT rule, key, number, size, size > ${blockSizeMax} OR pairs_to_here > CASE WHEN rule IN (${LOOSE}) THEN ${looseRulePairsMax} ELSE ${rulePairsMax} END AS is_skipped
     FROM keyed JOIN sized USING (rule, key) JOIN bounded USING (rule, size)`;
 }
 
-/** Per rule with skipped blocks: how many, how many records are in the largest, and how many pairs were left out. */
+/** Per rule with skipped blocks (loose rules aside): how many, how many records are in the largest, and how many pairs were left out. */
 export function skippedBlocksSql(): string {
   return `SELECT rule, count(*) AS blocks, max(size) AS largest, sum(size * (size - 1) / 2) AS pairs
-    FROM (SELECT DISTINCT rule, key, size FROM block WHERE is_skipped) GROUP BY rule ORDER BY rule`;
+    FROM (SELECT DISTINCT rule, key, size FROM block WHERE is_skipped AND rule NOT IN (${LOOSE})) GROUP BY rule ORDER BY rule`;
 }
 
 /** The candidate pairs, each once (`l_number` < `r_number`), with the rules that found it as bits. */

@@ -17,10 +17,12 @@ export interface Comparison {
   readonly levels: readonly Level[];
   /** People of one household share it. */
   readonly isShared: boolean;
+  /**
+   * For a comparison that only namesakes have, whose u is learned from pairs of equal names: the shares
+   * among such strangers before anything was learned, by level number.
+   */
+  readonly strangers?: readonly number[];
 }
-
-/** What the left family name is compared with. */
-const OTHER_FAMILY = "CASE WHEN pair.is_swapped THEN r.given_name ELSE r.family_name END";
 
 export const DIFFERENT = "different";
 
@@ -54,10 +56,30 @@ function same(column: string): string {
   return `l.${column} = r.${column}`;
 }
 
+/** Whether the names do not tell the two apart; an initial or a missing given name does not either. */
+const NAMESAKES = `coalesce(pair.is_swapped OR ${near("l.family_name", "r.family_name")} AND coalesce(left(l.given_name, 1) = left(r.given_name, 1), true), false)`;
+
+const EMAIL_LEVELS: readonly Level[] = [
+  { name: "equal", when: same("email"), frequency: "email", m: 0.5 },
+  { name: "nearly equal", when: edits("l.email", "r.email", 2), m: 0.1 },
+  {
+    name: "equal before the @",
+    when: same("email_local"),
+    frequency: "email_local",
+    m: 0.1,
+  },
+  {
+    name: "nearly equal before the @",
+    when: within("l.email_local", "r.email_local", 2),
+    m: 0.05,
+  },
+];
+
 /**
- * What is compared, with levels after Winkler (1990) and Fellegi & Sunter (1969). Names are compared in
- * the order in which they agree better; that they were swapped is a level of the given name and is paid for once. Postcode and city are one comparison, so
- * that a postcode that implies its city does not count twice.
+ * What is compared, with levels after Winkler (1990) and Fellegi & Sunter (1969). That given and family
+ * name were swapped is a level of the given name and stands for both names. Postcode and city are one
+ * comparison, so that a postcode that implies its city does not count twice. Addresses are made of names:
+ * what equal e-mail addresses say is learned apart for people of one name.
  */
 export const COMPARISONS: readonly Comparison[] = [
   {
@@ -88,22 +110,22 @@ export const COMPARISONS: readonly Comparison[] = [
   },
   {
     name: "family_name",
-    missing: missing("family_name"),
+    missing: `${missing("family_name")} OR pair.is_swapped`,
     isShared: true,
     levels: [
       {
         name: "equal",
-        when: `l.family_name = ${OTHER_FAMILY}`,
+        when: same("family_name"),
         frequency: "family_name",
         m: 0.75,
       },
-      { name: "nearly equal", when: near("l.family_name", OTHER_FAMILY), m: 0.12 },
+      { name: "nearly equal", when: near("l.family_name", "r.family_name"), m: 0.12 },
       {
         name: "one holds the other",
-        when: `least(length(l.family_name), length(${OTHER_FAMILY})) >= 3 AND (contains(l.family_name, ${OTHER_FAMILY}) OR contains(${OTHER_FAMILY}, l.family_name))`,
+        when: `least(length(l.family_name), length(r.family_name)) >= 3 AND (contains(l.family_name, r.family_name) OR contains(r.family_name, l.family_name))`,
         m: 0.03,
       },
-      { name: "similar", when: similar("l.family_name", OTHER_FAMILY, 0.8), m: 0.04 },
+      { name: "similar", when: similar("l.family_name", "r.family_name", 0.8), m: 0.04 },
     ],
   },
   {
@@ -219,32 +241,16 @@ export const COMPARISONS: readonly Comparison[] = [
   },
   {
     name: "email",
-    missing: missing("email"),
+    missing: `${missing("email")} OR ${NAMESAKES}`,
     isShared: false,
-    levels: [
-      {
-        name: "equal",
-        when: same("email"),
-        frequency: "email",
-        m: 0.5,
-      },
-      {
-        name: "nearly equal",
-        when: edits("l.email", "r.email", 2),
-        m: 0.1,
-      },
-      {
-        name: "equal before the @",
-        when: same("email_local"),
-        frequency: "email_local",
-        m: 0.1,
-      },
-      {
-        name: "similar before the @",
-        when: similar("l.email_local", "r.email_local", 0.9),
-        m: 0.05,
-      },
-    ],
+    levels: EMAIL_LEVELS,
+  },
+  {
+    name: "email_of_namesakes",
+    missing: `${missing("email")} OR NOT ${NAMESAKES}`,
+    isShared: false,
+    strangers: [0.9, 0.04, 0.03, 0.02, 0.01],
+    levels: EMAIL_LEVELS,
   },
   {
     name: "phone",

@@ -27,7 +27,7 @@ function sum(terms: readonly string[]): string {
 /**
  * The expectation and the counts of the maximisation step (Dempster, Laird & Rubin 1977; Fellegi & Sunter
  * 1969) over a table of patterns: rows of comparison, level, the expected matches, and the expected
- * non-matches at that level. Rows "match", "household" and "pairs" have the expected counts of these classes and the count of all.
+ * non-matches at that level (strangers only, for what households share). Rows "match", "household" and "pairs" have the expected counts of these classes and the count of all.
  * `uses` are the comparisons that the expectation goes by.
  */
 export function expectationSql(
@@ -41,8 +41,8 @@ export function expectationSql(
   const whole = (share: string): string =>
     `CAST(sum(CAST(round(${share} * pairs * ${UNITS_PER_PAIR}) AS HUGEINT)) AS DOUBLE) / ${UNITS_PER_PAIR}`;
   const perLevel = COMPARISONS.map(
-    ({ name }) =>
-      `SELECT '${name}' AS comparison, ${name} AS level, ${whole("match")} AS matches, ${whole("other")} AS others FROM expected WHERE ${name} >= 0 GROUP BY ${name}`,
+    ({ name, isShared }) =>
+      `SELECT '${name}' AS comparison, ${name} AS level, ${whole("match")} AS matches, ${whole(isShared ? "other" : "(1 - match)")} AS others FROM expected WHERE ${name} >= 0 GROUP BY ${name}`,
   );
   return `WITH weighed AS (
       SELECT *, ${prior} * pow(2::DOUBLE, ${weights(uses)}) AS as_match,

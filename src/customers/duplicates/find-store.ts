@@ -1,4 +1,4 @@
-import type { DuckDb, SqlRow } from "../../base/index.ts";
+import type { DuckDb } from "../../base/index.ts";
 import {
   BLOCKING_RULES,
   blocksSql,
@@ -20,7 +20,7 @@ export interface FindOptions {
   readonly seed?: number;
   /** Records that share one blocking key; above it the key is no evidence. 1,000 unless given. */
   readonly blockSizeMax?: number;
-  /** How many random pairs teach what strangers have in common; half a million unless given. */
+  /** How many random pairs teach what strangers have in common; 300,000 unless given. */
   readonly randomPairsMax?: number;
 }
 
@@ -54,13 +54,14 @@ export async function findDuplicates(duckdb: DuckDb, options: FindOptions): Prom
     blocksSql({
       blockSizeMax: options.blockSizeMax ?? 1000,
       rulePairsMax: Math.max(200_000, 5 * records),
+      looseRulePairsMax: Math.max(50_000, records),
     }),
   );
   await duckdb.run(comparePairsSql("compared", candidatesSql()));
   await duckdb.run(
     comparePairsSql(
       "random_compared",
-      randomPairsSql(records, options.randomPairsMax ?? 500_000, options.seed ?? 1),
+      randomPairsSql(records, options.randomPairsMax ?? 300_000, options.seed ?? 1),
     ),
   );
   await duckdb.run(patternsSql("candidate_pattern", "compared"));

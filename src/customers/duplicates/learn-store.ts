@@ -11,13 +11,14 @@ import {
   withShares,
 } from "./parameters.ts";
 
+const NAMES_RULE = BLOCKING_RULES.findIndex(({ name }) => name === "names");
 const PASS_ITERATIONS = 15;
 const PASS_PAIRS_MIN = 20;
 const ITERATIONS_MAX = 60;
 const CHANGE_MIN = 1e-4;
 /** Of the pairs of a training rule's blocks, before a pass has learned better. */
 const PASS_PRIOR = 0.3;
-const PASS_HOUSEHOLD = 0.01;
+const PASS_HOUSEHOLD = 0.3;
 
 /**
  * Learns the parameters without labels, from the tables of compared pairs `compared` (candidates, with
@@ -30,7 +31,10 @@ const PASS_HOUSEHOLD = 0.01;
 export async function learnParameters(duckdb: DuckDb, records: number): Promise<Parameters> {
   const allPairs = Math.max((records * (records - 1)) / 2, 1);
   const counts = await expect(duckdb, "random_pattern", { ...untaught(), prior: 1e-9 });
-  const started = withShares(untaught(), (one) => ({ u: nonMatchShares(one, counts.others(one)) }));
+  const started = withShares(untaught(), (one) => ({
+    u: nonMatchShares(one, one.strangers === undefined ? counts.others(one) : []),
+  }));
+  await duckdb.run(patternsSql("namesake_pattern", "compared", `rules & ${1 << NAMES_RULE} <> 0`));
   let parameters = await learnInPasses(duckdb, started);
   parameters = { ...parameters, ...(await startingShares(duckdb, allPairs)) };
   for (let iteration = 0; iteration < ITERATIONS_MAX; iteration++) {
@@ -47,8 +51,9 @@ export async function learnParameters(duckdb: DuckDb, records: number): Promise<
     parameters = now;
     if (iteration % 5 === 4 || change < CHANGE_MIN) {
       const strangers = await expect(duckdb, "random_pattern", parameters);
+      const namesakes = await expect(duckdb, "namesake_pattern", parameters);
       parameters = withShares(parameters, (one) => ({
-        u: nonMatchShares(one, strangers.others(one)),
+        u: nonMatchShares(one, (one.strangers === undefined ? strangers : namesakes).others(one)),
       }));
     }
     if (change < CHANGE_MIN) {
@@ -125,7 +130,7 @@ async function startingShares(
     `SELECT coalesce(sum(pairs), 0) AS pairs FROM candidate_pattern WHERE ${agreements.join(" + ")} >= 3`,
   );
   const sure = Math.max(Number(row?.["pairs"] ?? 0), 1);
-  return { prior: Math.min(sure / allPairs, 0.3), household: Math.min(0.1 * sure, 1) / allPairs };
+  return { prior: Math.min(sure / allPairs, 0.3), household: Math.min(sure / allPairs, 0.3) };
 }
 
 interface Expected {

@@ -18,6 +18,9 @@ export interface Parameters {
 /** Matches that the initial shares count for when shares are learned. */
 const PRIOR_MATCHES = 5;
 
+/** Pairs of namesakes that their expected shares count for. */
+const PRIOR_NAMESAKES = 5;
+
 /** Before anything was learned: m as the comparisons say, u by the counts among random pairs. */
 export function initialShares(comparison: Comparison): readonly number[] {
   const stated = comparison.levels.map(({ m }) => m);
@@ -31,12 +34,23 @@ export function matchShares(comparison: Comparison, counts: readonly number[]): 
   return normalise(initial.map((share, level) => (counts[level] ?? 0) + PRIOR_MATCHES * share));
 }
 
-/** Shares among non-matches; half a pair is added to each level, so that unseen is not impossible. */
+/**
+ * Shares among non-matches. Half a pair is added to each level, so that unseen is not impossible; of a
+ * comparison of namesakes, of which there are few, five pairs as they are expected.
+ */
 export function nonMatchShares(
   comparison: Comparison,
   counts: readonly number[],
 ): readonly number[] {
-  return normalise(initialShares(comparison).map((_, level) => (counts[level] ?? 0) + 0.5));
+  return normalise(
+    initialShares(comparison).map(
+      (_, level) =>
+        (counts[level] ?? 0) +
+        (comparison.strangers === undefined
+          ? 0.5
+          : PRIOR_NAMESAKES * (comparison.strangers[level] ?? 0)),
+    ),
+  );
 }
 
 function normalise(values: readonly number[]): readonly number[] {

@@ -60,8 +60,8 @@ export function ownSql(): string {
 
 /**
  * What the frequency of the agreeing value adds, in bits (Newcombe et al. 1959; Winkler 1990): log2(u / share),
- * where the share is that of the other people's records that hold the value. Of one that nobody else holds
- * it is taken for one record, or for u where this is less.
+ * where the share is that of the other people's records that hold the value, so that several records of one
+ * person do not make it common. Of one that nobody else holds it is taken for one record, or for u where this is less.
  */
 function frequencyWeightSql(comparison: Comparison, parameters: Parameters): string {
   const shares = sharesOf(parameters, comparison);
@@ -74,7 +74,7 @@ function frequencyWeightSql(comparison: Comparison, parameters: Parameters): str
     const others = (side: string): string =>
       `${side}.${frequency}_count - 2 - greatest(coalesce(${side}_own.${frequency}_own, 0) - first_probability, 0)`;
     const held = `(SELECT greatest(count(*), 1) FROM record WHERE ${frequency}_count > 0)`;
-    const share = `greatest((${others("l")} + ${others("r")}) / 2 / ${held}, least(1 / ${held}, ${u}::DOUBLE))`;
+    const share = `greatest(least(${others("l")}, ${others("r")}) / ${held}, least(1 / ${held}, ${u}::DOUBLE))`;
     return [`WHEN ${level} THEN log2(${u}::DOUBLE / ${share})`];
   });
   return cases.length === 0
