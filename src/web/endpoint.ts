@@ -2,6 +2,7 @@ import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Clock, Logger, Store } from "../base/index.ts";
 import type { Collector } from "../collection/index.ts";
+import type { Joining } from "../customers/index.ts";
 import type { Intake } from "./body.ts";
 import { type CsvDocument, sendCsv } from "./csv.ts";
 import { parseInput } from "./input.ts";
@@ -13,6 +14,8 @@ export interface AppContext {
   readonly logger: Logger;
   /** How many bytes of requests are held at a time before more are refused; 32 MiB unless given. */
   readonly intakeBytesMax?: number;
+  /** How duplicates are joined and separated; refused unless given. */
+  readonly joining?: Joining;
 }
 
 /** What the API answers from. */

@@ -1,8 +1,10 @@
 import { initialSchema } from "./0001-initial.ts";
 import { collectionSchema } from "./0002-collection.ts";
+import { duplicatesSchema } from "./0004-duplicates.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
 export const migrations: readonly { readonly name: string; readonly sql: string }[] = [
   { name: "0001-initial", sql: initialSchema },
   { name: "0002-collection", sql: collectionSchema },
+  { name: "0004-duplicates", sql: duplicatesSchema },
 ];
