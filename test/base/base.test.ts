@@ -73,7 +73,7 @@ describe("base", () => {
       const first = await openStore(join(folder, "store"));
       const second = await openStore(join(folder, "store"));
       const names = second.sqlite.prepare<[], string>("SELECT name FROM migration").pluck().all();
-      expect(names).to.deep.equal(["0001-initial", "0002-collection"]);
+      expect(names).to.deep.equal(["0001-initial", "0002-collection", "0004-duplicates"]);
       expect(second.sqlite.pragma("journal_mode", { simple: true })).to.equal("wal");
       first.close();
       second.close();

@@ -11,7 +11,7 @@ const SYLLABLES =
   "an el ma ri jo sa ber ton lin da vi os kar mel li na tor es ben hu go ra fi ste wil ke mo lu pe dri".split(
     " ",
   );
-const LETTERS = "abcdefghijklmnopqrstuvwxyz";
+const LETTERS = "abcdefghijklmnopqrstuvwxyz".split(/(?=.)/);
 
 /**
  * `count` records of generated people: some once, some up to four times with typing errors, swapped names
@@ -129,7 +129,7 @@ function moved(random: Random, pools: Pools): Partial<Person> {
 /** One insertion, deletion, substitution or transposition. */
 function mistyped(random: Random, text: string): string {
   const at = random.below(Math.max(text.length, 1));
-  const letter = /\d/.test(text[at] ?? "") ? String(random.below(10)) : pick(random, [...LETTERS]);
+  const letter = /\d/.test(text[at] ?? "") ? String(random.below(10)) : pick(random, LETTERS);
   const [head, here, next] = [text.slice(0, at), text[at] ?? "", text[at + 1] ?? ""];
   const rest = text.slice(at + 1);
   return (

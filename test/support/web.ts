@@ -2,6 +2,7 @@ import type { Express } from "express";
 import { pino } from "pino";
 import request, { type Response } from "supertest";
 import { DAY_MS, fixedClock, type Store } from "../../src/base/index.ts";
+import type { Joining } from "../../src/customers/index.ts";
 import { publishRun } from "../../src/predictions/prediction-store.ts";
 import { refreshAudiences } from "../../src/segments/index.ts";
 import { createApp } from "../../src/web/index.ts";
@@ -22,6 +23,8 @@ export interface TestApi {
   readonly store: Store;
   /** What was logged so far, parsed. */
   readonly lines: Readonly<Record<string, unknown>>[];
+  /** What was joined and separated so far. */
+  readonly decisions: readonly string[];
   readonly get: (address: string) => Promise<TestAnswer>;
   /** Posts JSON (or bytes as they are) with a write key. */
   readonly post: (
@@ -40,11 +43,17 @@ export function apiOver(store: Store, intakeBytesMax?: number): TestApi {
     { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
   const bound = intakeBytesMax === undefined ? {} : { intakeBytesMax };
-  const app = createApp({ store, clock, logger, ...bound });
+  const decisions: string[] = [];
+  const joining: Joining = {
+    joinIdentifiers: (left, right) => void decisions.push(`join ${left} ${right}`),
+    separateIdentifiers: (left, right) => void decisions.push(`separate ${left} ${right}`),
+  };
+  const app = createApp({ store, clock, logger, joining, ...bound });
   return {
     app,
     store,
     lines,
+    decisions,
     get: async (address) => request(app).get(address),
     post: async (address, key, body, headers = {}) => {
       const sent = Buffer.isBuffer(body) ? body : JSON.stringify(body);

@@ -12,10 +12,10 @@ import {
 } from "./parameters.ts";
 
 const NAMES_RULE = BLOCKING_RULES.findIndex(({ name }) => name === "names");
-const PASS_ITERATIONS = 15;
+const PASS_ITERATIONS = 8;
 const PASS_PAIRS_MIN = 20;
-const ITERATIONS_MAX = 60;
-const CHANGE_MIN = 1e-4;
+const ITERATIONS_MAX = 30;
+const CHANGE_MIN = 3e-4;
 /** Of the pairs of a training rule's blocks, before a pass has learned better. */
 const PASS_PRIOR = 0.3;
 const PASS_HOUSEHOLD = 0.3;
