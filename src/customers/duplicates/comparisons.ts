@@ -289,7 +289,7 @@ export function levelNumber(comparison: Comparison, index: number): number {
 }
 
 /** The levels as an SQL expression over `l`, `r` and `pair.is_swapped`. */
-export function levelSql(comparison: Comparison): string {
+function levelSql(comparison: Comparison): string {
   const cases = comparison.levels.map(
     ({ when }, index) => `WHEN ${when} THEN ${levelNumber(comparison, index)}`,
   );

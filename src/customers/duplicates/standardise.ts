@@ -44,7 +44,7 @@ function withoutJunk(text: string): string {
 }
 
 /** Lower case, without accents, every run of anything but letters and digits one space; NULL for nothing. */
-export function plainText(text: string): string {
+function plainText(text: string): string {
   const folded = `translate(strip_accents(lower(${text})), 'øłđðþıŀ’', 'olddtil''')`;
   const spelt = `replace(replace(replace(${folded}, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe')`;
   return `nullif(trim(regexp_replace(replace(${spelt}, '''', ''), '[^\\p{L}\\p{M}\\p{N}]+', ' ', 'g')), '')`;
