@@ -9,7 +9,7 @@ import { type BenchResult, circumstances, figureOf, writeResult } from "./result
 
 const ROOT = join(import.meta.dirname, "..");
 const PYTHON = join(ROOT, ".venv", "bin", "python");
-/** Where the FEBRL and fake_1000 files lie; `npm run bench` is run beside them. */
+/** Where the FEBRL and fake_1000 files lie. */
 const DATASETS = join(ROOT, "..", "shared", "datasets", "identity");
 const RUNS = 3;
 const SHOP_RECORDS = 50_000;
