@@ -60,7 +60,9 @@ async function withCustomers(
   });
 }
 
-describe("the review queue of duplicates", () => {
+describe("the review queue of duplicates", function () {
+  this.timeout(120_000);
+
   it("holds the pairs, the heaviest first, and joins nothing by itself", async () => {
     await withCustomers(async ({ store, joining, done }) => {
       const report = await searchDuplicates(store, clock, joining);

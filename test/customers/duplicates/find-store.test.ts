@@ -5,7 +5,9 @@ import { generatePeople } from "../../support/people.ts";
 
 const people = generatePeople(11, 600);
 
-describe("probable duplicates", () => {
+describe("probable duplicates", function () {
+  this.timeout(120_000);
+
   it("are found among households and namesakes, without labels", async () => {
     const { found, pairs } = await search(people);
     const { precision, recall, f1 } = judge(people, pairs);
