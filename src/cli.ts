@@ -5,6 +5,7 @@ import { addAudienceCommands } from "./cli-audiences.ts";
 import { addCollectionCommands } from "./cli-collection.ts";
 import { addCustomerCommands } from "./cli-customers.ts";
 import { addDataCommands } from "./cli-data.ts";
+import { addDuplicateCommands } from "./cli-duplicates.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addServeCommands } from "./cli-serve.ts";
 
@@ -39,6 +40,7 @@ export function createProgram(): Command {
   addDataCommands(program);
   addCollectionCommands(program);
   addCustomerCommands(program);
+  addDuplicateCommands(program);
   addModelCommands(program);
   addAudienceCommands(program);
   return program;

@@ -28,6 +28,7 @@ export interface Identity {
     ids: readonly number[],
     separations: readonly (readonly [number, number])[],
     links: readonly GraphLink[],
+    liftedSeparations: readonly (readonly [number, number])[],
   ): Preview;
 }
 
@@ -112,7 +113,7 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
   return {
     find: ({ type, value }) => find.get(type, value),
     divide,
-    preview: (ids, separations, moreLinks) => {
+    preview: (ids, separations, moreLinks, lifted) => {
       const components = ids.map((id) => links.component(id));
       const identifiers = [
         ...new Map(
@@ -126,7 +127,9 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
         ]),
       );
       const all = [...linked.values()];
-      const apart = [...components.flatMap((one) => one.separations), ...separations];
+      const apart = [...components.flatMap((one) => one.separations), ...separations].filter(
+        (pair) => !lifted.some(([low, high]) => pair[0] === low && pair[1] === high),
+      );
       return { identifiers, links: all, partition: partition(identifiers, all, apart, rules) };
     },
     observe: (identifiers, seenLinks, now) => {

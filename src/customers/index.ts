@@ -1,11 +1,27 @@
 /** Customers: who it was. Every identifier belongs to one customer; consent is kept per purpose. */
 export type { Consent } from "./consent-store.ts";
 export { type Customer, countCustomers, findCustomer, listCustomers } from "./customer-store.ts";
+export {
+  type Decision,
+  DUPLICATE_STATUSES,
+  type Duplicate,
+  type DuplicateStatus,
+  decideDuplicate,
+  getDuplicate,
+  listDuplicates,
+  type SearchOptions,
+  type SearchReport,
+  searchDuplicates,
+} from "./duplicate-store.ts";
+export type { Explanation } from "./duplicates/explain.ts";
+export { PERSON_FIELDS, type PersonField } from "./duplicates/fields.ts";
+export { type Found, findDuplicates } from "./duplicates/find-store.ts";
 export { type Identifier, type IdentityRules, parseIdentityRules } from "./identity-rules.ts";
 export {
   readIdentityRules as identityRules,
   writeIdentityRules as setIdentityRules,
 } from "./identity-rules-store.ts";
+export { type PersonRecord, personOfIdentifier } from "./person-store.ts";
 export {
   type EventCount,
   type OrderTotal,

@@ -9,6 +9,7 @@ import { requestLog } from "./request-log.ts";
 import { audienceEndpoints } from "./routes/audiences.ts";
 import { collectionEndpoints } from "./routes/collection.ts";
 import { customerEndpoints } from "./routes/customers.ts";
+import { duplicateEndpoints } from "./routes/duplicates.ts";
 import { featureEndpoints } from "./routes/features.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { modelEndpoints } from "./routes/models.ts";
@@ -20,6 +21,7 @@ const DESCRIBED: readonly Endpoint[] = [
   ...collectionEndpoints,
   ...customerEndpoints,
   ...profileEndpoints,
+  ...duplicateEndpoints,
   ...audienceEndpoints,
   ...pruningEndpoints,
   ...modelEndpoints,
