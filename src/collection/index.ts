@@ -48,4 +48,5 @@ export {
   type WriteKey,
 } from "./key-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";

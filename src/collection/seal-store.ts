@@ -1,9 +1,7 @@
 import { type DuckDb, literal, type SqlValue, type Store } from "../base/index.ts";
 import { writeHistory } from "./history-file-store.ts";
-import { addHistoryFile, historySql, importedFiles, sourceMappings } from "./history-store.ts";
+import { addHistoryFile, historySql, importedFiles } from "./history-store.ts";
 import { resolvedThrough } from "./inbox-reader-store.ts";
-import { parseMapping } from "./mapping.ts";
-import { linkRefunds, type RefundRules } from "./refund-store.ts";
 
 /** What a seal did; lines left out were in the history already, from a file. */
 export interface SealReport {
@@ -109,7 +107,6 @@ async function sealRange(store: Store, range: Range): Promise<SealReport> {
       `CREATE TEMP TABLE new_line AS SELECT * FROM inbox_line l WHERE NOT EXISTS (
          SELECT 1 FROM ${importedSql(store, sources)} h WHERE h.source = l.source AND h.message_id = l.message_id)`,
     );
-    await linkRefunds(duckdb, store, refundRules(store));
     const file = await writeHistory(duckdb, store, {
       name: `live-${padded(range.first)}-${padded(range.last)}.parquet`,
       source: sources.length === 1 ? (sources[0] ?? null) : null,
@@ -135,15 +132,6 @@ function importedSql(store: Store, sources: readonly string[]): string {
   const files = sources.flatMap((source) => importedFiles(store, source));
   return `(SELECT source, message_id FROM ${historySql(store, files)}
     WHERE source IN (${sources.map((source) => literal(source)).join(", ")}))`;
-}
-
-function refundRules(store: Store): RefundRules {
-  return new Map(
-    [...sourceMappings(store)].map(([source, json]) => [
-      source,
-      parseMapping(JSON.parse(json)).refunds,
-    ]),
-  );
 }
 
 /** Copies lines to `inbox_line`, few at a time, since the event loop waits for each part. */
