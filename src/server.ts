@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
-import { sealInbox } from "./collection/index.ts";
+import { compactHistory, sealInbox } from "./collection/index.ts";
 import { asWriter, type Service } from "./service.ts";
 import { createApp } from "./web/index.ts";
 
@@ -41,12 +41,15 @@ export async function startServer(
   };
 }
 
-/** Seals, one time after the other; what fails stays in the inbox for the next time. */
+/** Seals and merges small files, one time after the other; what fails stays in the inbox for the next time. */
 function sealing(service: Service): () => Promise<void> {
   let last = Promise.resolve();
   const seal = async (): Promise<void> => {
     try {
-      await asWriter(service, () => sealInbox(service.store));
+      await asWriter(service, async () => {
+        await sealInbox(service.store);
+        await compactHistory(service.store, { mergesMax: 1 });
+      });
     } catch (error) {
       const isBusy = error instanceof ServiceError && error.code === "conflict";
       service.logger[isBusy ? "info" : "error"]({ reason: messageOf(error) }, "not sealed");

@@ -6,6 +6,11 @@ export {
   type MessageResult,
 } from "./collect.ts";
 export {
+  type CompactionOptions,
+  type CompactionReport,
+  compactHistory,
+} from "./compact-store.ts";
+export {
   CHANNELS,
   type Channel,
   EVENT_TYPES,
