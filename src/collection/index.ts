@@ -54,4 +54,17 @@ export {
 } from "./key-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
+export { type RetentionPolicy } from "./retention.ts";
+export {
+  declareRetention,
+  type RetentionOptions,
+  type RetentionReport,
+  readRetention,
+  runRetention,
+} from "./retention-store.ts";
+export {
+  type Rewrite,
+  type RewrittenFile,
+  rewriteHistory,
+} from "./rewrite-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";
