@@ -39,6 +39,7 @@ const DEFAULT_CLASSES = {
   },
   email: {
     events: [
+      "Email Sent",
       "Email Delivered",
       "Email Opened",
       "Email Link Clicked",
