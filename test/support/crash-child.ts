@@ -6,6 +6,7 @@ import {
   compactHistory,
   createCollector,
   createWriteKey,
+  historyFiles,
   importFile,
   removeUnlistedHistory,
   sealInbox,
@@ -35,8 +36,10 @@ async function asWriter(work: () => Promise<void>): Promise<void> {
 }
 
 async function compact(): Promise<void> {
-  say("> compact");
-  await compactHistory(store, { limits });
+  if (historyFiles(store).length >= limits.filesMin) {
+    say("> compact");
+    await compactHistory(store, { limits });
+  }
 }
 
 async function collect(): Promise<never> {
