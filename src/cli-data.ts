@@ -8,7 +8,12 @@ import {
   importRuns,
   readMapping,
 } from "./collection/index.ts";
-import { countCustomers, resolveAgain, resolveCustomers } from "./customers/index.ts";
+import {
+  countCustomers,
+  resolveAgain,
+  resolveCustomers,
+  writeIdentity,
+} from "./customers/index.ts";
 import { featureCatalogue, openOfflineStore } from "./features/index.ts";
 import { findChampion, MODEL_NAMES, parseModelName } from "./models/index.ts";
 import { currentRun } from "./predictions/index.ts";
@@ -207,6 +212,7 @@ function addFeatureCommands(program: Command): void {
         }
         await withService(command, options, async (service) => {
           const task = await taskOf(service, model, {}, cutoff);
+          await writeIdentity(service.store, service.clock);
           const offline = await openOfflineStore(service.store);
           try {
             const rows = await offline.build({

@@ -6,6 +6,7 @@ import { addCollectionCommands } from "./cli-collection.ts";
 import { addCustomerCommands } from "./cli-customers.ts";
 import { addDataCommands } from "./cli-data.ts";
 import { addDuplicateCommands } from "./cli-duplicates.ts";
+import { addHistoryCommands } from "./cli-history.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addServeCommands } from "./cli-serve.ts";
 
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   addCollectionCommands(program);
   addCustomerCommands(program);
   addDuplicateCommands(program);
+  addHistoryCommands(program);
   addModelCommands(program);
   addAudienceCommands(program);
   return program;

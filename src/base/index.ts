@@ -24,5 +24,5 @@ export {
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
 export type { Sqlite } from "./sqlite.ts";
-export { openStore, removeStrays, type Store } from "./store.ts";
+export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

@@ -5,6 +5,9 @@
  *
  * Names of events are those of the Segment e-commerce spec v2; others are kept as they came.
  *
+ * A refund's row is kept as it came, its quantity above zero; which lines it cancels is found when the
+ * history is read (refund-store.ts), since what it cancels may come later.
+ *
  * `channel` is where it happened (CHANNELS), `campaign` what it answered or was part of, `cost` what an
  * impression or click cost, in `currency`. `identifiers` is a JSON list of [type, value], normalised, the
  * strongest first, of everything the event names besides user id and anonymous id; `traits` a JSON object
@@ -27,8 +30,6 @@ export const HISTORY_COLUMNS = [
   ["quantity", "DOUBLE"],
   ["price", "DOUBLE"],
   ["currency", "VARCHAR"],
-  ["refunded_message_id", "VARCHAR"],
-  ["refunded_line", "INTEGER"],
   ["properties", "VARCHAR"],
   ["channel", "VARCHAR"],
   ["campaign", "VARCHAR"],

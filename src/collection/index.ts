@@ -6,6 +6,11 @@ export {
   type MessageResult,
 } from "./collect.ts";
 export {
+  type CompactionOptions,
+  type CompactionReport,
+  compactHistory,
+} from "./compact-store.ts";
+export {
   CHANNELS,
   type Channel,
   EVENT_TYPES,
@@ -48,4 +53,18 @@ export {
   type WriteKey,
 } from "./key-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
+export { type RetentionPolicy } from "./retention.ts";
+export {
+  declareRetention,
+  type RetentionOptions,
+  type RetentionReport,
+  readRetention,
+  runRetention,
+} from "./retention-store.ts";
+export {
+  type Rewrite,
+  type RewrittenFile,
+  rewriteHistory,
+} from "./rewrite-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";

@@ -13,7 +13,6 @@ import { expressionsOf } from "./expressions.ts";
 import { historySql } from "./history-store.ts";
 import { inboxMessageIds } from "./inbox-store.ts";
 import { type Mapping, mappedColumns } from "./mapping.ts";
-import { linkRefunds } from "./refund-store.ts";
 import { type FileFormat, readerSql, sourceSql, stageSql } from "./stage-sql.ts";
 
 /** What to read. */
@@ -32,9 +31,8 @@ export interface StagedCounts {
 }
 
 /**
- * Reads a file into tables of the session: `readable` (event lines), `reject`, `new_line` (what the
- * history and the inbox do not hold yet) and `event_line` (the same, refunds linked). Changes nothing
- * on disk. Returns the mapped columns that are empty in every row.
+ * Reads a file into tables of the session: `readable` (event lines), `reject` and `new_line` (what the
+ * history and the inbox do not hold yet). Changes nothing on disk. Returns the mapped columns that are empty in every row.
  */
 export async function stage(
   duckdb: DuckDb,
@@ -87,7 +85,6 @@ export async function stage(
      ORDER BY r.occurred_at_ms, r.row_number`,
   );
   step?.update(5, 8);
-  await linkRefunds(duckdb, store, new Map([[mapping.source, mapping.refunds]]));
   step?.update(6, 8);
   return { emptyColumns };
 }
