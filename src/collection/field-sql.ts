@@ -96,7 +96,7 @@ export function timeExpectation(spec: TimeField): string {
   );
 }
 
-/** Whether a row meets a condition; false where the column has nothing, unless it asks for that. */
+/** Whether a row meets a condition; where the column has nothing only `noneOf` and `isMissing` can be met. */
 export function conditionSql(when: Condition, cell: CellOf): string {
   const column = firstSql(when, cell);
   if (when.equals !== undefined) {
@@ -104,6 +104,9 @@ export function conditionSql(when: Condition, cell: CellOf): string {
   }
   if (when.oneOf !== undefined) {
     return `${column} IN (${when.oneOf.map((one) => literal(one)).join(", ")})`;
+  }
+  if (when.noneOf !== undefined) {
+    return `coalesce(${column} NOT IN (${when.noneOf.map((one) => literal(one)).join(", ")}), true)`;
   }
   if (when.startsWith !== undefined) {
     return `starts_with(${column}, ${literal(when.startsWith)})`;

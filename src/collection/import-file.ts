@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { type Clock, type DuckDb, ServiceError, type Step, type Store } from "../base/index.ts";
+import { formatOf } from "./find-files.ts";
 import { writeHistory } from "./history-file-store.ts";
 import { findImport, type ImportRun, updateSource } from "./history-store.ts";
 import { type ImportCount, recordCountedImport } from "./import-count-store.ts";
@@ -206,20 +207,6 @@ function existingFile(name: string): string {
     throw new ServiceError("invalid-input", `file: ${what} ${name}`, { field: "file" });
   }
   return file;
-}
-
-function formatOf(file: string): FileFormat {
-  const ending = /\.(csv|jsonl|ndjson|parquet)(\.gz)?$/.exec(file.toLowerCase())?.[1];
-  if (ending === undefined) {
-    throw new ServiceError(
-      "invalid-input",
-      `format: cannot tell from the name ${basename(file)}; give --format csv, jsonl or parquet`,
-      {
-        field: "format",
-      },
-    );
-  }
-  return ending === "csv" ? "csv" : ending === "parquet" ? "parquet" : "jsonl";
 }
 
 async function checksumOf(file: string): Promise<string> {

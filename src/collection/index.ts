@@ -14,6 +14,7 @@ export {
   type Purpose,
 } from "./event.ts";
 export { EventName, REFUND_EVENTS } from "./event-names.ts";
+export { findFiles } from "./find-files.ts";
 export {
   type HistorySummary,
   historyFiles,
@@ -28,6 +29,11 @@ export {
 export { IDENTIFIER_TYPES, normaliseIdentifier } from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
 export {
+  type FileOutcome,
+  importFiles,
+  type MappingChoice,
+} from "./import-files.ts";
+export {
   createWriteKey,
   listWriteKeys,
   revokeWriteKey,
@@ -35,4 +41,5 @@ export {
   type WriteKey,
 } from "./key-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export { listPresets, presetMapping } from "./preset.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";

@@ -12,6 +12,7 @@ export const conditionSchema = z
     column: columns,
     equals: z.string().optional(),
     oneOf: z.array(z.string()).min(1).optional(),
+    noneOf: z.array(z.string()).min(1).optional(),
     startsWith: z.string().min(1).optional(),
     matches: z.string().min(1).optional(),
     lessThan: z.number().optional(),
@@ -54,19 +55,21 @@ export const timeSchema = z.strictObject({
   epoch: z.enum(["seconds", "milliseconds", "microseconds"]).optional(),
 });
 
+/** A country by ISO 3166-1 alpha-2. */
+export const regionSchema = z.string().regex(/^[A-Z]{2}$/, "expected two capitals, such as NL");
+
 const channelSchema = z.union([
-  name.transform((column) => ({ column, names: {} as Record<string, Channel> })),
+  name.transform((column) => ({ column, names: {} })),
   z.strictObject({
     column: columns,
     names: z.record(z.string(), z.enum(CHANNELS)).default({}),
   }),
   z.strictObject({ value: z.enum(CHANNELS) }),
 ]);
-type Channel = (typeof CHANNELS)[number];
 
 const identifierSchema = z.union([
   name.transform((column): ColumnField => ({ column })),
-  z.strictObject({ column: columns, region: z.string().length(2).optional(), missing }),
+  z.strictObject({ column: columns, region: regionSchema.optional(), missing }),
 ]);
 
 const identifiersSchema = z

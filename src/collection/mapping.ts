@@ -10,6 +10,7 @@ import {
   groupSchema,
   knownAtSchema,
   linesSchema,
+  regionSchema,
 } from "./mapping-fields.ts";
 
 const products = z.strictObject({
@@ -49,7 +50,7 @@ const mappingSchema = z.strictObject({
   /** Columns that not every file of this kind has. */
   optional: z.array(z.string().min(1)).optional(),
   /** Where phone numbers without a country code belong: ISO 3166-1 alpha-2. */
-  region: z.string().length(2).optional(),
+  region: regionSchema.optional(),
   /** Which ids are products, and what counts as the same product; the source's last word unless given. */
   products: products.optional(),
   /** How a refund without a link finds what it refunds. */
@@ -161,17 +162,24 @@ export function segmentMapping(source: string): Mapping {
 
 /** Reads a mapping file (JSON). */
 export function readMapping(file: string): Mapping {
+  return parseMapping(readMappingText(file), file);
+}
+
+/** A mapping file's JSON as it stands. Throws a ServiceError where it is no JSON object. */
+export function readMappingText(file: string): object {
+  let value: unknown;
   try {
-    return parseMapping(JSON.parse(readFileSync(file, "utf8")), file);
+    value = JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    if (error instanceof ServiceError) {
-      throw error;
-    }
     throw new ServiceError("invalid-input", `mapping: cannot read ${file}: ${messageOf(error)}`, {
       field: "mapping",
       cause: error,
     });
   }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    refuse(file, "mapping", "expected a JSON object");
+  }
+  return value;
 }
 
 /** Every source column a part names, with the mapping field that names it first. */

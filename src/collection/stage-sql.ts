@@ -1,4 +1,5 @@
 import { literal, quoted } from "../base/index.ts";
+import { errorSql } from "./error-sql.ts";
 import {
   type CellOf,
   conditionSql,
@@ -6,7 +7,6 @@ import {
   numberSql,
   rawNumberSql,
   textSql,
-  timeExpectation,
   timeSql,
 } from "./field-sql.ts";
 import { mappedColumns, type Part } from "./mapping.ts";
@@ -27,12 +27,6 @@ import {
   levelsOf,
   textOf,
 } from "./row-sql.ts";
-
-/** How far ahead of now an event may lie (clock skew) before it is refused. */
-const FUTURE_TOLERANCE_MS = 86_400_000;
-
-/** A quantity, a price or a cost beyond this is a fault of the file. */
-const LARGEST_NUMBER = 1e9;
 
 /** More kinds of events than a row can yield. */
 export const PARTS_MAX = 64;
@@ -312,48 +306,9 @@ function identifyContent(part: Part, slots: readonly IdentifierSlot[]): string[]
     ...(typeof part.fields.occurredAt === "object" ? ["CAST(occurred_at_ms AS VARCHAR)"] : []),
     "user_id",
     "anonymous_id",
-    ...(slots.length === 0 ? [] : [`array_to_string(identifier_texts, chr(30), chr(0))`]),
+    ...(slots.length === 0 ? [] : ["CAST(to_json(identifier_texts) AS VARCHAR)"]),
     ...(part.fields.traits === undefined ? [] : ["traits"]),
     ...(part.fields.consent === undefined ? [] : ["consent"]),
   ];
   return columns.map((column) => `coalesce(${column}, chr(0))`);
-}
-
-/** `{field, reason}` of the first field that can't be read, or NULL. */
-function errorSql(stage: StagePart): string {
-  const { part, now, slots } = stage;
-  const { fields } = part;
-  const reason = (test: string, field: string, text: string): string =>
-    `WHEN ${test} THEN {'field': ${literal(field)}, 'reason': ${text}}`;
-  const numbers = (["quantity", "price", "cost"] as const).filter(
-    (name) => fields[name] !== undefined,
-  );
-  const known =
-    slots.length === 0
-      ? ""
-      : " AND len(list_filter(identifier_texts, lambda one: one IS NOT NULL)) = 0";
-  const future = now + FUTURE_TOLERANCE_MS;
-  return `CASE
-    ${stage.shape.format === "jsonl" ? "WHEN is_blank THEN NULL" : ""}
-    ${reason("NOT is_readable", "line", "'not valid JSON'")}
-    ${typeof fields.occurredAt === "object" ? occurredErrors(fields.occurredAt, reason) : ""}
-    ${reason("known_at_ms IS NULL", "knownAt", "'missing or not a time'")}
-    ${reason(`occurred_at_ms > ${future}`, "occurredAt", "'lies in the future: ' || occurred_text")}
-    ${reason("occurred_at_ms < 0", "occurredAt", "'lies before 1970: ' || occurred_text")}
-    ${reason(`known_at_ms > ${future}`, "knownAt", "'lies in the future'")}
-    ${reason("known_at_ms < 0", "knownAt", "'lies before 1970'")}
-    ${part.type === "identify" ? reason(`user_id IS NULL AND anonymous_id IS NULL${known}`, "userId", "'missing, and so are all identifiers'") : reason("event IS NULL", "event", "'missing, or no rule of the mapping matches'")}
-    ${fields.messageId === undefined ? "" : reason("given_id IS NULL", "messageId", "'missing'")}
-    ${numbers.map((name) => reason(`${name}_text IS NOT NULL AND ${numberSql(fields[name], `${name}_text`)} IS NULL`, name, `'expected a number, got "' || ${name}_text || '"'`)).join("\n    ")}
-    ${numbers.map((name) => reason(`abs(TRY_CAST(${name}_text AS DOUBLE)) > ${LARGEST_NUMBER}`, name, `'impossible value: ' || ${name}_text`)).join("\n    ")}
-    END`;
-}
-
-function occurredErrors(
-  spec: TimeField,
-  reason: (test: string, field: string, text: string) => string,
-): string {
-  const expected = `'expected a time (${timeExpectation(spec)}), got "' || occurred_text || '"'`;
-  return `${reason("occurred_text IS NULL", "occurredAt", "'missing'")}
-    ${reason("occurred_at_ms IS NULL", "occurredAt", expected)}`;
 }

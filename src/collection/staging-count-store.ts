@@ -108,7 +108,7 @@ export interface DroppedIdentifiers {
 
 const ROWS_SHOWN = 5;
 
-/** What was left out of the new lines' identifiers, per type. */
+/** What was left out of identifiers, in rows, per type. */
 export async function droppedIdentifiers(
   duckdb: DuckDb,
   types: readonly string[],
@@ -128,8 +128,9 @@ export async function droppedIdentifiers(
         : [],
     );
     const rows = await duckdb.rows(
-      `SELECT count(*) OVER () AS n, row_number FROM message m
-       WHERE m.line = 0 AND (${own.join(" OR ")}) ORDER BY row_number LIMIT ${ROWS_SHOWN}`,
+      `SELECT count(*) OVER () AS n, row_number FROM (
+         SELECT DISTINCT row_number FROM message m WHERE ${own.join(" OR ")}
+       ) ORDER BY row_number LIMIT ${ROWS_SHOWN}`,
     );
     if (rows.length > 0) {
       found.push({

@@ -180,7 +180,7 @@ function newLineSql(source: string, slots: readonly IdentifierSlot[], hasKnown: 
   const identifiers =
     list === undefined
       ? ""
-      : `, CASE WHEN m.line = 0 AND ${list} <> '' THEN '[' || ${list} || ']' END AS identifiers`;
+      : `, CASE WHEN (m.line = 0 OR coalesce(m.user_id, m.anonymous_id) IS NULL) AND ${list} <> '' THEN '[' || ${list} || ']' END AS identifiers`;
   return `CREATE TEMP VIEW new_line AS
     SELECT m.* EXCLUDE (${dropped.join(", ")}), ${literal(source)} AS source${identifiers}
     FROM message m ${joins}
