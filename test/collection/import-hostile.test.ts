@@ -20,7 +20,7 @@ const MAPPING = {
     cost: "cost",
     identifiers: { email: "mail", phone: "tel" },
     traits: { first_name: "user" },
-    consent: { advertising: "news" },
+    consent: { advertising: { column: "news" } },
   },
 };
 const COLUMNS = "event,at,known,user,product,quantity,price,cost,mail,tel,news".split(",");
@@ -59,7 +59,16 @@ const nonsense = fc.oneof(
   fc.double().map(String),
 );
 
-const cells = fc.array(nonsense, { minLength: 0, maxLength: COLUMNS.length + 2 });
+const GOOD = [
+  ...["order", "2024-01-05 10:00:00", "2024-01-05 10:00:00", "u1", "P1", "1", "9.5", "0.1"],
+  ...["a@example.com", "+31612345678", "yes"],
+];
+const cells = fc.oneof(
+  fc.array(nonsense, { minLength: 0, maxLength: COLUMNS.length + 2 }),
+  fc
+    .tuple(fc.nat({ max: COLUMNS.length - 1 }), nonsense)
+    .map(([place, cell]) => GOOD.map((good, index) => (index === place ? cell : good))),
+);
 const csvText = fc
   .tuple(fc.boolean(), fc.array(cells, { maxLength: 6 }), fc.constantFrom("\n", "\r\n", "\r"))
   .map(([isQuoted, rows, end]) =>
@@ -85,6 +94,9 @@ const jsonText = fc
           ),
         )
         .map((value) => JSON.stringify(value)),
+      cells.map((row) =>
+        JSON.stringify(Object.fromEntries(COLUMNS.map((name, index) => [name, row[index]]))),
+      ),
     ),
     { maxLength: 6 },
   )
@@ -126,7 +138,7 @@ describe("collection/import: hostile files", () => {
         { numRuns: 100 },
       );
       const rows = await historyRows(store);
-      expect(accepted).to.be.greaterThan(-1);
+      expect(accepted).to.be.greaterThan(0);
       for (const row of rows) {
         for (const name of ["occurred_at_ms", "known_at_ms"]) {
           expect(row[name]).to.be.within(0, shopClock.now() + YEAR_MS / 366);
