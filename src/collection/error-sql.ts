@@ -25,6 +25,9 @@ export function errorSql({ part, shape, now, slots }: Checked): string {
   const numbers = (["quantity", "price", "cost"] as const).filter(
     (name) => fields[name] !== undefined,
   );
+  // A cost stands on the first line only, but is read on each.
+  const parsed = (name: (typeof numbers)[number]): string =>
+    name === "cost" ? numberSql(fields.cost, "cost_text") : name;
   const known =
     slots.length === 0
       ? ""
@@ -41,8 +44,8 @@ export function errorSql({ part, shape, now, slots }: Checked): string {
     ${reason("known_at_ms < 0", "knownAt", "'lies before 1970'")}
     ${part.type === "identify" ? reason(`user_id IS NULL AND anonymous_id IS NULL${known}`, "userId", "'missing, and so are all identifiers'") : reason("event IS NULL", "event", "'missing, or no rule of the mapping matches'")}
     ${fields.messageId === undefined ? "" : reason("given_id IS NULL", "messageId", "'missing'")}
-    ${numbers.map((name) => reason(`${name}_text IS NOT NULL AND ${numberSql(fields[name], `${name}_text`)} IS NULL`, name, `'expected a number, got "' || ${name}_text || '"'`)).join("\n    ")}
-    ${numbers.map((name) => reason(`abs(TRY_CAST(${name}_text AS DOUBLE)) > ${LARGEST_NUMBER}`, name, `'impossible value: ' || ${name}_text`)).join("\n    ")}
+    ${numbers.map((name) => reason(`${name}_text IS NOT NULL AND ${parsed(name)} IS NULL`, name, `'expected a number, got "' || ${name}_text || '"'`)).join("\n    ")}
+    ${numbers.map((name) => reason(`abs(${parsed(name)}) > ${LARGEST_NUMBER}`, name, `'impossible value: ' || ${name}_text`)).join("\n    ")}
     END`;
 }
 

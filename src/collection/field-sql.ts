@@ -80,8 +80,11 @@ export function timeSql(spec: TimeField, text: string): string {
   if (spec.format !== undefined) {
     return `epoch_ms(${inZone})`;
   }
-  const hasZone = `contains(${text}, ':') AND (suffix(${text}, 'Z') OR regexp_matches(${text}, '[0-9:](Z|[+-][0-9]{2}(:?[0-9]{2})?)$'))`;
-  return `epoch_ms(CASE WHEN ${hasZone} THEN TRY_CAST(${text} AS TIMESTAMPTZ) ELSE ${inZone} END)`;
+  // Text that ends in Z is the common case, and the only one that needs no search.
+  const isUtc = `suffix(${text}, 'Z') AND contains(${text}, ':') AND NOT suffix(${text}, ' Z')`;
+  const hasOffset = `regexp_matches(${text}, '[0-9:][+-][0-9]{2}(:?[0-9]{2})?$') AND contains(${text}, ':')`;
+  return `CASE WHEN ${isUtc} THEN epoch_ms(TRY_CAST(${text} AS TIMESTAMP))
+    WHEN ${hasOffset} THEN epoch_ms(TRY_CAST(${text} AS TIMESTAMPTZ)) ELSE epoch_ms(${inZone}) END`;
 }
 
 /** What an error says was expected of a time. */

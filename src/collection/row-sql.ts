@@ -28,8 +28,7 @@ export function readerSql(format: FileFormat, file: string): string {
 const NESTED = /^(STRUCT|MAP|UNION|JSON)|\[\d*\]$/;
 
 /** A column as text; whole floating-point numbers (pandas' ids beside gaps) without their ".0", lists and structs as JSON. */
-export function textOf(name: string, type: string): string {
-  const column = quoted(name);
+function textOf(column: string, type: string): string {
   if (type === "VARCHAR") {
     return column;
   }
@@ -39,6 +38,11 @@ export function textOf(name: string, type: string): string {
   return type === "DOUBLE" || type === "FLOAT"
     ? `CASE WHEN ${column} = floor(${column}) AND abs(${column}) < 1e15 THEN CAST(CAST(${column} AS BIGINT) AS VARCHAR) ELSE CAST(${column} AS VARCHAR) END`
     : `CAST(${column} AS VARCHAR)`;
+}
+
+/** A column as a member of a JSON object: lists and structs as they are, others as text. */
+export function jsonValueSql(column: string, type: string): string {
+  return NESTED.test(type) ? `to_json(${column})` : textOf(column, type);
 }
 
 /** The columns of a list inside the row, outermost first: `refunds`, `refund_line_items`. */
@@ -68,7 +72,7 @@ interface Place {
 export function cellSql(name: string, shape: FileShape, levels: readonly string[]): string {
   const type = shape.types.get(name);
   if (shape.format !== "jsonl" && type !== undefined) {
-    return textOf(name, type);
+    return textOf(quoted(name), type);
   }
   const { json, path } = placeOf(name, shape, levels);
   return jsonTextSql(json, path);

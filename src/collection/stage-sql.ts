@@ -10,7 +10,7 @@ import {
   timeSql,
 } from "./field-sql.ts";
 import { mappedColumns, type Part } from "./mapping.ts";
-import type { TimeField } from "./mapping-fields.ts";
+import { columnsOf, type NumberField, type TimeField } from "./mapping-fields.ts";
 import {
   channelSql,
   consentSql,
@@ -24,8 +24,8 @@ import {
   type FileShape,
   isPlainPath,
   jsonPath,
+  jsonValueSql,
   levelsOf,
-  textOf,
 } from "./row-sql.ts";
 
 /** More kinds of events than a row can yield. */
@@ -77,21 +77,31 @@ export function stageSql(stage: StagePart, rows: string, isNumbered: boolean): s
     where.length === 0
       ? filled
       : `SELECT * FROM (${filled}) WHERE ${unreadable}(${where.join(" AND ")})`;
-  const fields = `SELECT ${fieldColumns(stage, cell, isNumbered).join(",\n      ")} FROM (${taken})`;
-  return `SELECT * EXCLUDE (${INNER.join(", ")}), ${keySql(stage)} AS message_key,
-      CASE WHEN error IS NOT NULL THEN row_content END AS content
-    FROM (SELECT *, ${errorSql(stage)} AS error FROM (${fields}))`;
+  const columns = fieldColumns(stage, cell, isNumbered);
+  const carried = [...shape.types.keys()].map(
+    (name, index) => [`"#r${index}"`, quoted(name)] as const,
+  );
+  const fields = [
+    ...columns,
+    ...(shape.format === "jsonl" ? [["line_text", "line"] as const] : carried),
+  ]
+    .map(([name, sql]) => `${sql} AS ${name}`)
+    .join(",\n      ");
+  const kept = columns.map(([name]) => name).filter((name) => !INNER.has(name));
+  return `SELECT ${kept.join(", ")}, error, ${keySql(stage)} AS message_key,
+      CASE WHEN error IS NOT NULL THEN ${contentSql(shape)} END AS content
+    FROM (SELECT *, ${errorSql(stage)} AS error FROM (SELECT ${fields} FROM (${taken})))`;
 }
 
-const INNER = [
+/** Columns on the way to others. */
+const INNER: ReadonlySet<string> = new Set([
   "given_id",
   "occurred_text",
   "quantity_text",
   "price_text",
   "cost_text",
-  "row_content",
   "is_readable",
-];
+]);
 
 /** Rows with every mapped column's cleaned text as `#0`, `#1` and so on. */
 function cellsSql(stage: StagePart, rows: string, cells: ReadonlyMap<string, string>): string {
@@ -138,10 +148,11 @@ function explodedSql({ part, shape, index }: StagePart, rows: string): string {
 }
 
 function cleaned(text: string, missing: readonly string[]): string {
-  const trimmed = `trim(${text})`;
+  // Only spaces are looked for where all is ASCII: trim reads every character.
+  const trimmed = `CASE WHEN strlen(${text}) <> length(${text}) OR prefix(${text}, ' ') OR suffix(${text}, ' ') THEN trim(${text}) ELSE ${text} END`;
   return missing.length === 0
     ? `nullif(${trimmed}, '')`
-    : `CASE WHEN ${trimmed} NOT IN (${["", ...missing].map((token) => literal(token)).join(", ")}) THEN ${trimmed} END`;
+    : `CASE WHEN trim(${text}) NOT IN (${["", ...missing].map((token) => literal(token)).join(", ")}) THEN trim(${text}) END`;
 }
 
 /** Rows of one event: blank cells of order-level columns are the first row's, `#line` their number. */
@@ -158,7 +169,7 @@ function filledSql(part: Part, cell: CellOf, rows: string): string {
       row_number() OVER ${window} - 1 AS "#line", first_value("#row") OVER ${window} AS "#first" FROM (${rows})`;
 }
 
-function fieldColumns(stage: StagePart, cell: CellOf, isNumbered: boolean): string[] {
+function fieldColumns(stage: StagePart, cell: CellOf, isNumbered: boolean): [string, string][] {
   const { part, shape, slots } = stage;
   const { fields } = part;
   const columns: [string, string][] = [
@@ -171,13 +182,12 @@ function fieldColumns(stage: StagePart, cell: CellOf, isNumbered: boolean): stri
     ["order_id", textSql(fields.orderId, cell)],
     ["product_id", textSql(fields.productId, cell)],
     ["product_name", textSql(fields.productName, cell)],
-    ["quantity_text", rawNumberSql(fields.quantity, cell)],
-    ["quantity", numberSql(fields.quantity, rawNumberSql(fields.quantity, cell))],
-    ["price_text", rawNumberSql(fields.price, cell)],
-    ["price", numberSql(fields.price, rawNumberSql(fields.price, cell))],
-    ["cost_text", rawNumberSql(fields.cost, cell)],
+    ["quantity_text", numberCell(stage, fields.quantity, cell)],
+    ["quantity", numberSql(fields.quantity, numberCell(stage, fields.quantity, cell))],
+    ["price_text", numberCell(stage, fields.price, cell)],
+    ["price", numberSql(fields.price, numberCell(stage, fields.price, cell))],
+    ["cost_text", numberCell(stage, fields.cost, cell)],
     ["currency", textSql(fields.currency, cell)],
-    ["row_content", contentSql(shape)],
     ["is_readable", shape.format === "jsonl" ? '"#ok"' : "true"],
     ...optionalColumns(stage, cell),
   ];
@@ -195,7 +205,20 @@ function fieldColumns(stage: StagePart, cell: CellOf, isNumbered: boolean): stri
   if (shape.format === "jsonl") {
     columns.push(["is_blank", "coalesce(trim(line), '') = ''"]);
   }
-  return columns.map(([name, sql]) => `${sql} AS ${name}`);
+  return columns;
+}
+
+const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL.*)$/;
+
+/** What a number is read from: a column of numbers as it is, else text. */
+function numberCell(
+  { part, shape }: StagePart,
+  spec: NumberField | undefined,
+  cell: CellOf,
+): string {
+  const [name = "", ...others] = spec === undefined ? [] : columnsOf(spec);
+  const isNumeric = NUMERIC.test(shape.types.get(name) ?? "") && others.length === 0;
+  return isNumeric && part.missing.length === 0 ? quoted(name) : rawNumberSql(spec, cell);
 }
 
 function isLined(part: Part): boolean {
@@ -230,7 +253,10 @@ function optionalColumns(stage: StagePart, cell: CellOf): [string, string][] {
   const columns: [string, string | undefined][] = [
     ["channel", channelSql(channel, part.type === "identify", event, cell)],
     ["campaign", campaign === undefined ? undefined : textSql(campaign, cell)],
-    ["cost", cost === undefined ? undefined : onFirst(numberSql(cost, rawNumberSql(cost, cell)))],
+    [
+      "cost",
+      cost === undefined ? undefined : onFirst(numberSql(cost, numberCell(stage, cost, cell))),
+    ],
     ["traits", traits === undefined ? undefined : onFirst(traitsSql(traits, cell))],
     ["consent", consent === undefined ? undefined : onFirst(consentSql(consent, cell))],
     // Rows of one event keep what each of them holds.
@@ -259,23 +285,23 @@ function propertiesSql(shape: FileShape, unmapped: readonly string[]): string | 
   if (shape.format === "jsonl") {
     return "line";
   }
-  return unmapped.length === 0 ? undefined : objectOf(shape, unmapped);
+  return unmapped.length === 0
+    ? undefined
+    : objectSql(unmapped.map((name) => [name, quoted(name), shape.types.get(name) ?? "VARCHAR"]));
 }
 
 /** What is kept of a row that can't be read. */
-function contentSql(shape: FileShape): string {
-  return shape.format === "jsonl" ? "line" : objectOf(shape, [...shape.types.keys()]);
+function contentSql({ format, types }: FileShape): string {
+  return format === "jsonl"
+    ? "line_text"
+    : objectSql([...types].map(([name, type], index) => [name, `"#r${index}"`, type]));
 }
 
-function objectOf({ types }: FileShape, columns: readonly string[]): string {
+function objectSql(columns: readonly (readonly [string, string, string])[]): string {
   const pairs = columns.map(
-    (name) => `${literal(name)}, ${jsonValue(name, types.get(name) ?? "VARCHAR")}`,
+    ([name, column, type]) => `${literal(name)}, ${jsonValueSql(column, type)}`,
   );
   return `CAST(json_object(${pairs.join(", ")}) AS VARCHAR)`;
-}
-
-function jsonValue(name: string, type: string): string {
-  return /^(STRUCT|MAP|JSON)|\[\]$/.test(type) ? `to_json(${quoted(name)})` : textOf(name, type);
 }
 
 function keySql({ part, slots }: StagePart): string {
