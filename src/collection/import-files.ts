@@ -16,7 +16,7 @@ export interface MappingChoice {
 }
 
 /** The mapping for a format. Throws a ServiceError unless exactly one of mapping and preset is given. */
-export function chooseMapping(choice: MappingChoice, format?: FileFormat): Mapping {
+function chooseMapping(choice: MappingChoice, format?: FileFormat): Mapping {
   const { mapping, preset, source, region } = choice;
   if ((mapping === undefined) === (preset === undefined)) {
     throw new ServiceError("invalid-input", "mapping: expected either --mapping or --preset", {

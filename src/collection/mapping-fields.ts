@@ -35,20 +35,20 @@ interface ColumnField {
 }
 
 /** A column's text, several joined by "-", or a constant; a prefix keeps two kinds of ids apart. */
-export const textSchema = z.union([
+const textSchema = z.union([
   name.transform((column): ColumnField => ({ column })),
   z.strictObject({ column: columns, prefix: name.optional(), missing }),
   z.strictObject({ join: z.array(name).min(1), prefix: name.optional() }),
   constant,
 ]);
 
-export const numberSchema = z.union([
+const numberSchema = z.union([
   name.transform((column) => ({ column, absolute: false })),
   z.strictObject({ column: columns, absolute: z.boolean().default(false) }),
 ]);
 
 /** Times: text with its own zone, text in a named zone, text in a stated format, or an epoch number. */
-export const timeSchema = z.strictObject({
+const timeSchema = z.strictObject({
   column: columns,
   zone: name.optional(),
   format: name.optional(),

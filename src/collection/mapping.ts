@@ -46,7 +46,7 @@ const mappingSchema = z.strictObject({
   description: z.string().optional(),
   ...partShape,
   /** Further events of the same rows: what differs from the above, null to leave something out. */
-  also: z.array(z.record(z.string(), z.unknown())).optional(),
+  also: z.array(z.record(z.string(), z.unknown())).max(63).optional(),
   /** Columns that not every file of this kind has. */
   optional: z.array(z.string().min(1)).optional(),
   /** Where phone numbers without a country code belong: ISO 3166-1 alpha-2. */

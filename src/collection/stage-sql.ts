@@ -28,8 +28,8 @@ import {
   levelsOf,
 } from "./row-sql.ts";
 
-/** More kinds of events than a row can yield. */
-export const PARTS_MAX = 64;
+/** More kinds of events than a mapping can name. */
+const PARTS_MAX = 64;
 
 /** What stages the rows of a file by one part of a mapping. */
 export interface StagePart {

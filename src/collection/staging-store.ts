@@ -8,7 +8,6 @@ import {
   type Step,
   type Store,
 } from "../base/index.ts";
-import { REFUND_EVENTS } from "./event-names.ts";
 import { expressionsOf } from "./expressions.ts";
 import { historySql, importedFiles } from "./history-store.ts";
 import { identifiersSql, normaliseTexts } from "./identifier-text-store.ts";
@@ -187,13 +186,6 @@ function newLineSql(source: string, slots: readonly IdentifierSlot[], hasKnown: 
     ${hasKnown ? "WHERE m.message_id NOT IN (SELECT message_id FROM known)" : ""}`;
 }
 
-/** Whether anything new takes goods back. */
-export async function hasRefunds(duckdb: DuckDb): Promise<boolean> {
-  const names = REFUND_EVENTS.map((name) => literal(name)).join(", ");
-  const [row] = await duckdb.rows(`SELECT count(*) AS n FROM new_line WHERE event IN (${names})`);
-  return row?.["n"] !== 0;
-}
-
 /** Tries every expression of the mapping on nothing, so that a bad one is named before any row is read. */
 async function refuseBadExpressions(duckdb: DuckDb, mapping: Mapping): Promise<void> {
   for (const { field, sql } of expressionsOf(mapping)) {
@@ -240,7 +232,7 @@ function refuseAbsentColumns(parts: readonly Part[], shape: FileShape): void {
 }
 
 /** Runs what reads the file; what the engine says of it becomes an error about the file. */
-export async function guardedRead<T>(file: string, read: () => Promise<T>): Promise<T> {
+async function guardedRead<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
