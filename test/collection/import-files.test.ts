@@ -97,7 +97,7 @@ function jsonOf(rows: readonly Row[]): string {
   return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 }
 
-const kept = ({ source: _, properties: __, ...row }: SqlRow): SqlRow => row;
+const kept = (row: SqlRow): SqlRow => ({ ...row, source: "", properties: "" });
 
 async function read(store: Store, file: string, text: string, of: Mapping): Promise<SqlRow[]> {
   writeFileSync(file, text);

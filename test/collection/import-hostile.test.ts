@@ -23,6 +23,20 @@ const MAPPING = {
     consent: { advertising: { column: "news" } },
   },
 };
+/** A second kind of events, from lists inside the row. */
+const NESTED = {
+  ...MAPPING,
+  also: [
+    {
+      lines: { each: "items[].parts", whenEmpty: "skip" },
+      fields: {
+        messageId: { join: ["items[].id", "items[].parts[].id"] },
+        productId: "items[].parts[].id",
+        quantity: "p[key=q].value",
+      },
+    },
+  ],
+};
 const COLUMNS = "event,at,known,user,product,quantity,price,cost,mail,tel,news".split(",");
 
 const nonsense = fc.oneof(
@@ -94,8 +108,12 @@ const jsonText = fc
           ),
         )
         .map((value) => JSON.stringify(value)),
-      cells.map((row) =>
-        JSON.stringify(Object.fromEntries(COLUMNS.map((name, index) => [name, row[index]]))),
+      fc.tuple(cells, fc.jsonValue({ maxDepth: 4 }), fc.jsonValue()).map(([row, value, id]) =>
+        JSON.stringify({
+          ...Object.fromEntries(COLUMNS.map((name, index) => [name, row[index]])),
+          items: [{ id, parts: value }, value, { id: "1", parts: [{ id }, value] }],
+          p: [{ key: "q", value: id }, value],
+        }),
       ),
     ),
     { maxLength: 6 },
@@ -120,7 +138,8 @@ describe("collection/import: hostile files", () => {
         fc.asyncProperty(hostile, async ({ ending, content }) => {
           const file = join(folder, `hostile-${++run}.${ending}`);
           writeFileSync(file, content);
-          const mapping = parseMapping({ ...MAPPING, source: `run${run}` });
+          const given = ending === "jsonl" && run % 2 > 0 ? NESTED : MAPPING;
+          const mapping = parseMapping({ ...given, source: `run${run}` });
           try {
             const report = await importFile(store, shopClock, {
               file,

@@ -28,7 +28,10 @@ async function load(
     silentProgress,
   );
   expect(outcome?.error?.message).to.equal(undefined);
-  return outcome?.report as ImportReport;
+  if (outcome?.report === undefined) {
+    throw new Error(`no report of ${name}`);
+  }
+  return outcome.report;
 }
 
 const at = (row: SqlRow): string => new Date(Number(row["occurred_at_ms"])).toISOString();
