@@ -135,7 +135,7 @@ describe("collection/import-files", () => {
           expect(fromJson).to.deep.equal(fromCsv);
           expect(fromParquet).to.deep.equal(fromCsv);
         }),
-        { numRuns: 8 },
+        { numRuns: 4 },
       );
       duckdb.close();
     });
@@ -173,7 +173,7 @@ describe("collection/import-files", () => {
           );
           expect(both).to.deep.equal(whole);
         }),
-        { numRuns: 10 },
+        { numRuns: 5 },
       );
     });
   });

@@ -154,7 +154,7 @@ describe("collection/import: hostile files", () => {
             expect((error as ServiceError).field).to.be.a("string");
           }
         }),
-        { numRuns: 100 },
+        { numRuns: 60 },
       );
       const rows = await historyRows(store);
       expect(accepted).to.be.greaterThan(0);
