@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
 import { addAudienceCommands } from "./cli-audiences.ts";
 import { addCollectionCommands } from "./cli-collection.ts";
+import { addCustomerCommands } from "./cli-customers.ts";
 import { addDataCommands } from "./cli-data.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addServeCommands } from "./cli-serve.ts";
@@ -37,6 +38,7 @@ export function createProgram(): Command {
   addServeCommands(program);
   addDataCommands(program);
   addCollectionCommands(program);
+  addCustomerCommands(program);
   addModelCommands(program);
   addAudienceCommands(program);
   return program;

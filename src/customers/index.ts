@@ -1,8 +1,30 @@
 /** Customers: who it was. Every identifier belongs to one customer; consent is kept per purpose. */
 export type { Consent } from "./consent-store.ts";
 export { type Customer, countCustomers, findCustomer, listCustomers } from "./customer-store.ts";
-export type { Identifier } from "./identity-rules.ts";
-export { createLiveResolver, type Resolution, resolveCustomers } from "./resolve-store.ts";
+export { type Identifier, type IdentityRules, parseIdentityRules } from "./identity-rules.ts";
+export {
+  readIdentityRules as identityRules,
+  writeIdentityRules as setIdentityRules,
+} from "./identity-rules-store.ts";
+export {
+  type EventCount,
+  type OrderTotal,
+  type Profile,
+  type ProfileChannel,
+  type ProfileIdentifier,
+  type ProfileLimits,
+  type ProfileOrder,
+  type ProfileTrait,
+  readProfile,
+  type TimelineLine,
+} from "./profile-store.ts";
+export {
+  createLiveResolver,
+  type Resolution,
+  resolveAgain,
+  resolveCustomers,
+  writeIdentity,
+} from "./resolve-store.ts";
 export { identitySql, resolvedLinesSql } from "./snapshot-store.ts";
 export {
   type CustomerChange,

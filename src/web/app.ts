@@ -12,12 +12,14 @@ import { customerEndpoints } from "./routes/customers.ts";
 import { featureEndpoints } from "./routes/features.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { modelEndpoints } from "./routes/models.ts";
+import { profileEndpoints } from "./routes/profile.ts";
 import { pruningEndpoints } from "./routes/pruning.ts";
 
 const DESCRIBED: readonly Endpoint[] = [
   ...healthEndpoints,
   ...collectionEndpoints,
   ...customerEndpoints,
+  ...profileEndpoints,
   ...audienceEndpoints,
   ...pruningEndpoints,
   ...modelEndpoints,

@@ -20,6 +20,8 @@ interface Document {
 const SAMPLES: Readonly<Record<string, string>> = {
   "/v1/customers/{type}/{id}": "/v1/customers/user_id/jan.jansen",
   "/v1/customers/{type}/{id}/predictions": "/v1/customers/user_id/jan.jansen/predictions",
+  "/v1/customers/{type}/{id}/profile": "/v1/customers/user_id/jan.jansen/profile",
+  "/v1/customers/{type}/{id}/changes": "/v1/customers/user_id/jan.jansen/changes",
   "/v1/audiences/{name}": "/v1/audiences/retargeting-pool?limit=2",
   "/v1/repurchase/{week}": "/v1/repurchase/2011-W50",
   "/v1/pruning/cut": "/v1/pruning/cut?budget=3",
@@ -44,7 +46,7 @@ describe("the OpenAPI document", () => {
         Object.keys(methods).map((method) => `${method} ${path}`),
       );
       expect(openapi).to.equal("3.1.0");
-      expect(routes).to.have.lengthOf(22);
+      expect(routes).to.have.lengthOf(24);
       expect(described).to.have.members(routes);
     });
   });
