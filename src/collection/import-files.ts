@@ -60,6 +60,8 @@ export async function importFiles(
 ): Promise<FileOutcome[]> {
   const outcomes: FileOutcome[] = [];
   const { files, choice, dryRun } = request;
+  // What is wrong with every file is said once, before any is read.
+  chooseMapping(choice);
   for (const file of files) {
     const step = progress.begin(`import ${basename(file)}`);
     try {
