@@ -14,13 +14,13 @@ export {
   CHANNELS,
   type Channel,
   EVENT_TYPES,
-  EventName,
   type EventType,
   PURPOSES,
   type Purpose,
-  REFUND_EVENTS,
 } from "./event.ts";
 export type { EventLine } from "./event-lines.ts";
+export { EventName, REFUND_EVENTS } from "./event-names.ts";
+export { findFiles } from "./find-files.ts";
 export {
   type HistorySummary,
   historyFiles,
@@ -39,6 +39,7 @@ export {
   normaliseIdentifier,
 } from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
+export { type FileOutcome, importFiles, type MappingChoice } from "./import-files.ts";
 export {
   type InboxLine,
   inboxLinesAfter,
@@ -53,6 +54,7 @@ export {
   type WriteKey,
 } from "./key-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export { listPresets, presetMapping } from "./preset.ts";
 export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
 export { type RetentionPolicy } from "./retention.ts";
 export {

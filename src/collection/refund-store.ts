@@ -1,5 +1,6 @@
 import { type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts";
-import { EventName, HISTORY_COLUMNS } from "./event.ts";
+import { HISTORY_COLUMNS } from "./event.ts";
+import { EventName } from "./event-names.ts";
 import { historySql, sourceMappings } from "./history-store.ts";
 import { parseMapping } from "./mapping.ts";
 import {
@@ -25,7 +26,7 @@ export async function createLinkedHistory(duckdb: DuckDb, store: Store): Promise
   await duckdb.run(
     `CREATE TEMP TABLE refund AS
      SELECT row_number() OVER (ORDER BY source, message_id, line) AS request, * REPLACE (abs(quantity) AS quantity),
-            coalesce(user_id, anonymous_id) AS person
+            ${personSql("")} AS person
      FROM history_line WHERE ${IS_REFUND}`,
   );
   await duckdb.run(
@@ -70,6 +71,11 @@ export async function exportRefunds(store: Store, file: string): Promise<number>
   }
 }
 
+/** Whom a line names, by the strongest of its identifiers; only equal names match. */
+function personSql(prefix: string): string {
+  return `coalesce(${prefix}user_id, json_extract_string(${prefix}identifiers, '$[0]'), ${prefix}anonymous_id)`;
+}
+
 /** What a source's latest mapping says of its refunds. */
 function refundRules(store: Store): ReadonlyMap<string, RefundRule> {
   return new Map(
@@ -88,10 +94,10 @@ async function createRequests(duckdb: DuckDb): Promise<void> {
             coalesce(quantity, 1) AS quantity, false AS is_whole
      FROM refund WHERE product_id IS NOT NULL AND person IS NOT NULL AND coalesce(quantity, 1) > 0
      UNION ALL
-     SELECT DISTINCT r.request, r.source, r.message_id, r.order_id, coalesce(o.user_id, o.anonymous_id), coalesce(o.product_id, ''),
+     SELECT DISTINCT r.request, r.source, r.message_id, r.order_id, ${personSql("o.")}, coalesce(o.product_id, ''),
             r.occurred_at_ms, r.known_at_ms, 0, true
      FROM refund r JOIN history_line o ON o.source = r.source AND o.order_id = r.order_id
-     WHERE r.product_id IS NULL AND ${IS_BOUGHT} AND coalesce(o.user_id, o.anonymous_id) IS NOT NULL`,
+     WHERE r.product_id IS NULL AND ${IS_BOUGHT} AND ${personSql("o.")} IS NOT NULL`,
   );
 }
 
@@ -128,10 +134,10 @@ async function matchAll(
 ): Promise<PartRow[]> {
   const rows = duckdb.chunks(
     `SELECT * FROM (
-       SELECT o.source, coalesce(o.user_id, o.anonymous_id) AS person, coalesce(o.product_id, '') AS product, o.message_id, o.line, o.order_id,
+       SELECT o.source, ${personSql("o.")} AS person, coalesce(o.product_id, '') AS product, o.message_id, o.line, o.order_id,
               o.occurred_at_ms, o.known_at_ms, coalesce(o.quantity, 1), NULL AS request, NULL AS is_whole
        FROM history_line o
-       SEMI JOIN refund_request r ON r.source = o.source AND r.person = coalesce(o.user_id, o.anonymous_id) AND r.product = coalesce(o.product_id, '')
+       SEMI JOIN refund_request r ON r.source = o.source AND r.person = ${personSql("o.")} AND r.product = coalesce(o.product_id, '')
        WHERE ${IS_BOUGHT}
        UNION ALL
        SELECT source, person, product, message_id, NULL, order_id, occurred_at_ms, known_at_ms, quantity, request, is_whole FROM refund_request

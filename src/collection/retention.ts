@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { literal, ServiceError } from "../base/index.ts";
-import { EventName } from "./event.ts";
+import { EventName } from "./event-names.ts";
 
 const duration = z
   .string()
