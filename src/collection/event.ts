@@ -57,37 +57,6 @@ export type Purpose = (typeof PURPOSES)[number];
 export const EVENT_TYPES = ["track", "identify", "page", "screen", "group", "alias"] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** Event names with a meaning of their own here. */
-export const EventName = {
-  orderCompleted: "Order Completed",
-  orderRefunded: "Order Refunded",
-  orderCancelled: "Order Cancelled",
-  pageViewed: "Page Viewed",
-  screenViewed: "Screen Viewed",
-} as const;
-
-/** Both take goods back: by product, or all that is left of the order where they name no product. */
-export const REFUND_EVENTS: readonly string[] = [EventName.orderRefunded, EventName.orderCancelled];
-
-/** Names of the e-commerce spec v2, and ours of page and screen calls; others are kept and counted. */
-export const KNOWN_EVENTS: ReadonlySet<string> = new Set([
-  ...Object.values(EventName),
-  ..."Products Searched,Product List Viewed,Product List Filtered,Promotion Viewed,Promotion Clicked".split(
-    ",",
-  ),
-  ..."Product Clicked,Product Viewed,Product Added,Product Removed,Cart Viewed,Checkout Started".split(
-    ",",
-  ),
-  ..."Checkout Step Viewed,Checkout Step Completed,Payment Info Entered,Order Updated".split(","),
-  ..."Coupon Entered,Coupon Applied,Coupon Denied,Coupon Removed,Product Added to Wishlist".split(
-    ",",
-  ),
-  ..."Product Removed from Wishlist,Wishlist Product Added to Cart,Product Shared,Cart Shared".split(
-    ",",
-  ),
-  "Product Reviewed",
-]);
-
 /** `events` as a table of the given rows, for an empty history. */
 export function emptyHistorySql(): string {
   const columns = HISTORY_COLUMNS.map(([name, type]) => `CAST(NULL AS ${type}) AS ${name}`);

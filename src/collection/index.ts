@@ -9,12 +9,11 @@ export {
   CHANNELS,
   type Channel,
   EVENT_TYPES,
-  EventName,
   type EventType,
   PURPOSES,
   type Purpose,
-  REFUND_EVENTS,
 } from "./event.ts";
+export { EventName, REFUND_EVENTS } from "./event-names.ts";
 export {
   type HistorySummary,
   historyFiles,

@@ -1,5 +1,5 @@
 import { type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts";
-import { EventName, REFUND_EVENTS } from "./event.ts";
+import { EventName, REFUND_EVENTS } from "./event-names.ts";
 import { historySql } from "./history-store.ts";
 import type { Mapping } from "./mapping.ts";
 import {
