@@ -29,10 +29,21 @@ export { IDENTIFIER_TYPES, normaliseIdentifier } from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
 export {
   createWriteKey,
+  type KeyRules,
   listWriteKeys,
+  openSenders,
   revokeWriteKey,
-  sourceOfKey,
+  type Sender,
+  type Senders,
   type WriteKey,
 } from "./key-store.ts";
+export { learnImports } from "./known-import-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";
+export { parseSourceRules, type SourceRulesText, sourceRulesSchema } from "./source-rules.ts";
+export {
+  findSource,
+  listSources,
+  type SourceWithRules,
+  setSourceRules,
+} from "./source-rules-store.ts";
