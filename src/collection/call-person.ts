@@ -85,23 +85,16 @@ export function identifiersOf(
 function candidatesOf(parts: PersonalParts, rules: SourceRules): Candidate[] {
   const { type, traits, context, properties } = parts;
   const candidates: Candidate[] = [];
-  const add = (name: string, given: unknown): void => {
-    for (const one of Array.isArray(given) ? given.slice(0, IDENTIFIERS_MAX) : [given]) {
-      if (one !== undefined && one !== null && one !== "") {
-        candidates.push([name, one]);
-      }
-    }
-  };
   const contextTraits = objectIn(context, "traits");
-  for (const place of type === "identify"
-    ? [traits, contextTraits, properties]
-    : [contextTraits, properties]) {
-    add("email", place["email"]);
-    add("phone", place["phone"]);
+  if (type === "identify") {
+    addContacts(candidates, traits);
   }
+  addContacts(candidates, contextTraits);
+  addContacts(candidates, properties);
   for (const { type: declared, path } of rules.identifiers) {
-    const named = path[0] === "traits" && type === "group" ? undefined : valueAt(parts, path);
-    add(declared, named ?? (path[0] === "traits" ? valueAt(context, path) : undefined));
+    const isTrait = path[0] === "traits";
+    const named = isTrait && type === "group" ? undefined : valueAt(parts, path);
+    addAll(candidates, declared, named ?? (isTrait ? valueAt(context, path) : undefined));
   }
   const external = context["externalIds"];
   for (const one of Array.isArray(external) ? external.slice(0, IDENTIFIERS_MAX) : []) {
@@ -111,9 +104,23 @@ function candidatesOf(parts: PersonalParts, rules: SourceRules): Candidate[] {
     }
   }
   if (type === "alias") {
-    add("anonymous_id", parts.previousId);
+    addAll(candidates, "anonymous_id", parts.previousId);
   }
   return candidates;
+}
+
+function addContacts(candidates: Candidate[], place: JsonObject): void {
+  addAll(candidates, "email", place["email"]);
+  addAll(candidates, "phone", place["phone"]);
+}
+
+function addAll(candidates: Candidate[], type: string, given: unknown): void {
+  if (given === undefined || given === null || given === "") {
+    return;
+  }
+  for (const one of Array.isArray(given) ? given.slice(0, IDENTIFIERS_MAX) : [given]) {
+    candidates.push([type, one]);
+  }
 }
 
 /** An external id of a user that is not hashed; ids of accounts and other encodings are not read. */

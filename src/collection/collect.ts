@@ -1,7 +1,7 @@
 import type { Clock, Store } from "../base/index.ts";
 import { eventLines } from "./event-lines.ts";
 import { type Arrival, type ArrivedBatch, type Novelty, openInbox } from "./inbox-store.ts";
-import { learnImports, pendingImports } from "./known-import-store.ts";
+import { learnImports, openPendingImports } from "./known-import-store.ts";
 import {
   type Envelope,
   isRefusal,
@@ -87,9 +87,10 @@ const AWAITED_ROWS_MAX = 100_000;
  * for, one that comes too early is answered as accepted, and left out by the seal.
  */
 function openKnownImports(store: Store): (source: string) => Promise<void> {
+  const pendingOf = openPendingImports(store);
   const learning = new Map<string, Promise<void>>();
   return async (source) => {
-    const pending = pendingImports(store, source);
+    const pending = pendingOf(source);
     if (pending.length === 0) {
       return;
     }

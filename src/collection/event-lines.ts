@@ -120,50 +120,65 @@ export function eventLines(event: SegmentEvent, rules: SourceRules): readonly Ev
   });
 }
 
-/** A value among properties, and the name it stands under for whoever sent it. */
-interface Found {
-  readonly value: unknown;
-  readonly field: string;
+/** Where values are looked for: an object, what stands before its fields' names, and the list it is in. */
+interface Place {
+  readonly values: JsonObject;
+  readonly prefix: string;
+  readonly list: "" | "products[].";
 }
 
-/** Under the source's own name where it has one and something stands there, else under ours. */
-function find(
-  place: JsonObject,
-  prefix: string,
+/** The path that the source has for one of our names; a line's, or else that of the whole event. */
+function aliasOf(place: Place, name: string, rules: SourceRules): readonly string[] | undefined {
+  if (rules.properties.size === 0) {
+    return undefined;
+  }
+  const path =
+    rules.properties.get(`${place.list}${name}` as PropertyName) ??
+    rules.properties.get(name as PropertyName);
+  return path !== undefined && valueAt(place.values, path) !== undefined ? path : undefined;
+}
+
+/** A value, and the field it stands in: the source's own where something stands there, else ours. */
+function find(place: Place, name: string, rules: SourceRules): readonly [unknown, string] {
+  const path = aliasOf(place, name, rules);
+  return path === undefined
+    ? [place.values[name], place.prefix + name]
+    : [valueAt(place.values, path), place.prefix + path.join(".")];
+}
+
+function text(
+  place: Place,
   name: string,
   rules: SourceRules,
-  alias: PropertyName,
-): Found {
-  const path = rules.properties.get(alias);
-  const value = path === undefined ? undefined : valueAt(place, path);
-  return path === undefined || value === undefined
-    ? { value: place[name], field: prefix + name }
-    : { value, field: prefix + path.join(".") };
+  faults: Fault[],
+  lengthMax?: number,
+): string | null {
+  const [value, field] = find(place, name, rules);
+  return readText(value, field, faults, lengthMax);
 }
 
+function number(place: Place, name: string, rules: SourceRules, faults: Fault[]): number | null {
+  const [value, field] = find(place, name, rules);
+  return readNumber(value, field, faults);
+}
+
+const CURRENCY_LENGTH_MAX = 16;
+
 function readOrder(event: SegmentEvent, rules: SourceRules, faults: Fault[]): Order {
-  const { properties } = event;
-  const at = (name: Exclude<PropertyName, `products[].${string}`>): Found =>
-    find(properties, "properties.", name, rules, name);
-  const number = (name: "total" | "revenue" | "value"): number | null => {
-    const { value, field } = at(name);
-    return readNumber(value, field, faults);
-  };
-  const text = (name: "order_id" | "currency", lengthMax?: number): string | null => {
-    const { value, field } = at(name);
-    return readText(value, field, faults, lengthMax);
-  };
-  const single = readProduct(properties, "properties.", rules, "", faults);
-  const orderId = text("order_id");
-  const currency = text("currency", 16);
-  const [total, revenue, value] = [number("total"), number("revenue"), number("value")];
+  const place: Place = { values: event.properties, prefix: "properties.", list: "" };
+  const single = readProduct(place, rules, faults);
+  const orderId = text(place, "order_id", rules, faults);
+  const currency = text(place, "currency", rules, faults, CURRENCY_LENGTH_MAX);
+  const total = number(place, "total", rules, faults);
+  const revenue = number(place, "revenue", rules, faults);
+  const value = number(place, "value", rules, faults);
   return {
     orderId,
     currency,
     single,
     amount: total ?? revenue ?? value,
-    cost: readCost(properties, at("cost").value, event.notes),
-    products: readProducts(at("products"), rules, faults),
+    cost: readCost(event.properties, find(place, "cost", rules)[0], event.notes),
+    products: readProducts(find(place, "products", rules), rules, faults),
   };
 }
 
@@ -177,8 +192,11 @@ function readCost(properties: JsonObject, given: unknown, notes: Note[]): number
   return cost;
 }
 
-function readProducts(list: Found, rules: SourceRules, faults: Fault[]): Product[] {
-  const { value, field } = list;
+function readProducts(
+  [value, field]: readonly [unknown, string],
+  rules: SourceRules,
+  faults: Fault[],
+): readonly Product[] {
   if (value === undefined || value === null) {
     return [];
   }
@@ -191,35 +209,19 @@ function readProducts(list: Found, rules: SourceRules, faults: Fault[]): Product
       faults.push({ field: `${field}.${index}`, reason: "expected an object" });
       return NO_PRODUCT;
     }
-    return readProduct(item, `${field}.${index}.`, rules, "products[].", faults);
+    const place: Place = { values: item, prefix: `${field}.${index}.`, list: "products[]." };
+    return readProduct(place, rules, faults);
   });
 }
 
-function readProduct(
-  place: JsonObject,
-  prefix: string,
-  rules: SourceRules,
-  list: "" | "products[].",
-  faults: Fault[],
-): Product {
-  const at = (name: "product_id" | "sku" | "name" | "quantity" | "price"): Found => {
-    const own: PropertyName = `${list}${name}`;
-    return find(place, prefix, name, rules, rules.properties.has(own) ? own : name);
-  };
-  const text = (name: "product_id" | "sku" | "name"): string | null => {
-    const { value, field } = at(name);
-    return readText(value, field, faults);
-  };
-  const number = (name: "quantity" | "price"): number | null => {
-    const { value, field } = at(name);
-    return readNumber(value, field, faults);
-  };
-  const [productId, sku] = [text("product_id"), text("sku")];
+function readProduct(place: Place, rules: SourceRules, faults: Fault[]): Product {
+  const productId = text(place, "product_id", rules, faults);
+  const sku = text(place, "sku", rules, faults);
   return {
     id: productId ?? sku,
-    name: text("name"),
-    quantity: number("quantity"),
-    price: number("price"),
+    name: text(place, "name", rules, faults),
+    quantity: number(place, "quantity", rules, faults),
+    price: number(place, "price", rules, faults),
   };
 }
 

@@ -39,6 +39,8 @@ export {
 } from "./key-store.ts";
 export { learnImports } from "./known-import-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export type { QualityPart, SourceQuality } from "./quality.ts";
+export { readQuality } from "./quality-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";
 export { parseSourceRules, type SourceRulesText, sourceRulesSchema } from "./source-rules.ts";
 export {

@@ -6,14 +6,13 @@ interface PendingImport {
   readonly rows: number;
 }
 
-/** The imports of a source whose messages the live path does not know yet. */
-export function pendingImports(store: Store, source: string): PendingImport[] {
-  return store.sqlite
-    .prepare<[string], PendingImport>(
-      `SELECT id, rows_accepted AS rows FROM import_run r WHERE source = ? AND rows_accepted > 0
-         AND NOT EXISTS (SELECT 1 FROM known_import k WHERE k.import_run_id = r.id)`,
-    )
-    .all(source);
+/** Tells the imports of a source whose messages the live path does not know yet. */
+export function openPendingImports(store: Store): (source: string) => readonly PendingImport[] {
+  const read = store.sqlite.prepare<[string], PendingImport>(
+    `SELECT id, rows_accepted AS rows FROM import_run r WHERE source = ? AND rows_accepted > 0
+       AND NOT EXISTS (SELECT 1 FROM known_import k WHERE k.import_run_id = r.id)`,
+  );
+  return (source) => read.all(source);
 }
 
 const KEYS_PER_TRANSACTION = 10_000;
@@ -23,7 +22,7 @@ const KEYS_PER_TRANSACTION = 10_000;
  * `duplicate`. In bounded memory and short transactions, between which others write; once per import.
  */
 export async function learnImports(store: Store, source: string): Promise<void> {
-  const pending = pendingImports(store, source);
+  const pending = openPendingImports(store)(source);
   if (pending.length === 0) {
     return;
   }

@@ -102,18 +102,16 @@ export function parseSegmentEvent(given: unknown, envelope: Envelope): SegmentEv
 }
 
 function readCall(raw: JsonObject, envelope: Envelope, faults: Fault[]): Call {
-  const text = (field: string, lengthMax?: number): string | null =>
-    readText(raw[field], field, faults, lengthMax);
   return {
-    messageId: text("messageId", MESSAGE_ID_LENGTH_MAX),
+    messageId: readText(raw["messageId"], "messageId", faults, MESSAGE_ID_LENGTH_MAX),
     type: readType(envelope.type ?? raw["type"], faults),
-    event: text("event"),
-    userId: text("userId"),
-    anonymousId: text("anonymousId"),
-    groupId: text("groupId"),
-    previousId: text("previousId"),
-    name: text("name"),
-    category: text("category"),
+    event: readText(raw["event"], "event", faults),
+    userId: readText(raw["userId"], "userId", faults),
+    anonymousId: readText(raw["anonymousId"], "anonymousId", faults),
+    groupId: readText(raw["groupId"], "groupId", faults),
+    previousId: readText(raw["previousId"], "previousId", faults),
+    name: readText(raw["name"], "name", faults),
+    category: readText(raw["category"], "category", faults),
     channel: raw["channel"],
     timestamp: readInstant(raw["timestamp"], "timestamp", faults),
     originalTimestamp: readInstant(raw["originalTimestamp"], "originalTimestamp", faults),
@@ -207,20 +205,25 @@ function occurredAtOf(call: Call, receivedAt: number): number {
 function contentOf(call: Call, sentName: string | null): string {
   const { properties, name, category, groupId, previousId } = call;
   const content: Record<string, unknown> = {};
-  const keep = (field: string, value: string | JsonObject | null): void => {
-    if (value !== null && (typeof value === "string" || Object.keys(value).length > 0)) {
-      content[field] = value;
-    }
-  };
-  keep("properties", properties);
-  keep("traits", call.type === "identify" ? null : call.traits);
-  keep("context", withoutTraits(call.context));
-  keep("name", name);
-  keep("category", category);
-  keep("groupId", groupId);
-  keep("previousId", previousId);
-  keep("event", sentName);
+  keep(content, "properties", properties);
+  keep(content, "traits", call.type === "identify" ? null : call.traits);
+  keep(content, "context", withoutTraits(call.context));
+  keep(content, "name", name);
+  keep(content, "category", category);
+  keep(content, "groupId", groupId);
+  keep(content, "previousId", previousId);
+  keep(content, "event", sentName);
   return writableJson(content);
+}
+
+function keep(
+  content: Record<string, unknown>,
+  field: string,
+  value: string | JsonObject | null,
+): void {
+  if (value !== null && (typeof value === "string" || Object.keys(value).length > 0)) {
+    content[field] = value;
+  }
 }
 
 function withoutTraits(context: JsonObject): JsonObject {

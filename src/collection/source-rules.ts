@@ -42,7 +42,11 @@ const isFew = (record: object): boolean => Object.keys(record).length <= ENTRIES
 /** What a file of rules holds (docs/collection.md). */
 export const sourceRulesSchema = z
   .strictObject({
-    events: z.record(name, name).refine(isFew, FEW).optional().meta({ description: "the shop's event name to ours" }),
+    events: z
+      .record(name, name)
+      .refine(isFew, FEW)
+      .optional()
+      .meta({ description: "the shop's event name to ours" }),
     properties: z
       .partialRecord(z.enum(PROPERTY_NAMES), name)
       .optional()
@@ -52,7 +56,10 @@ export const sourceRulesSchema = z
         identifierType,
         z
           .string()
-          .regex(/^(traits|properties|context)(\.[^.]+)+$/, "expected a path such as traits.card_no"),
+          .regex(
+            /^(traits|properties|context)(\.[^.]+)+$/,
+            "expected a path such as traits.card_no",
+          ),
       )
       .refine(isFew, FEW)
       .optional()

@@ -18,10 +18,12 @@ import { featureEndpoints } from "./routes/features.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { modelEndpoints } from "./routes/models.ts";
 import { pruningEndpoints } from "./routes/pruning.ts";
+import { qualityEndpoints } from "./routes/quality.ts";
 
 const DESCRIBED: readonly Endpoint[] = [
   ...healthEndpoints,
   ...collectionEndpoints,
+  ...qualityEndpoints,
   ...customerEndpoints,
   ...audienceEndpoints,
   ...pruningEndpoints,
