@@ -20,6 +20,8 @@ export interface DuckDb {
   rows(sql: string): Promise<SqlRow[]>;
   /** The rows in bounded memory, a chunk of at most 2,048 at a time, column by column. */
   chunks(sql: string): AsyncGenerator<SqlValue[][]>;
+  /** The same, as rows by column name. */
+  rowChunks(sql: string): AsyncGenerator<SqlRow[]>;
   /** Appends rows to an existing table; values in column order. */
   append(table: string, rows: Iterable<readonly SqlValue[]>): Promise<void>;
   close(): void;
@@ -48,6 +50,7 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
       return reader.getRowObjects().map((row) => mapRow(row));
     },
     chunks: (sql) => streamChunks(connection, sql),
+    rowChunks: (sql) => streamRows(connection, sql),
     append: (table, rows) => appendRows(connection, table, rows),
     close: () => {
       connection.closeSync();
@@ -78,6 +81,18 @@ async function* streamChunks(
       return;
     }
     yield chunk.getColumns().map((column) => column.map(plain));
+  }
+}
+
+async function* streamRows(connection: DuckDBConnection, sql: string): AsyncGenerator<SqlRow[]> {
+  const result = await guarded(sql, () => connection.stream(sql));
+  const names = result.deduplicatedColumnNames();
+  for (;;) {
+    const chunk = await guarded(sql, () => result.fetchChunk());
+    if (chunk === null || chunk.rowCount === 0) {
+      return;
+    }
+    yield chunk.getRowObjects(names).map((row) => mapRow(row));
   }
 }
 

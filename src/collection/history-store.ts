@@ -128,14 +128,17 @@ export function recordImport(
   })();
 }
 
-/** Makes a file visible; call inside the transaction that records where it comes from. */
-export function addHistoryFile(store: Store, file: HistoryFile): void {
+/**
+ * Makes a file visible; call inside the transaction that records where it comes from. `isResolved` where
+ * customers know its lines already.
+ */
+export function addHistoryFile(store: Store, file: HistoryFile, isResolved = false): void {
   store.sqlite
     .prepare(
       `INSERT INTO history_file VALUES (@name, @source, @importRunId, @rows,
-         @firstOccurredAt, @lastOccurredAt, @lastKnownAt, 0)`,
+         @firstOccurredAt, @lastOccurredAt, @lastKnownAt, @isResolved)`,
     )
-    .run(file);
+    .run({ ...file, isResolved: isResolved ? 1 : 0 });
 }
 
 /** The files that imports of this source brought. */

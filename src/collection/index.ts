@@ -13,6 +13,7 @@ export {
   PURPOSES,
   type Purpose,
 } from "./event.ts";
+export type { EventLine } from "./event-lines.ts";
 export { EventName, REFUND_EVENTS } from "./event-names.ts";
 export {
   type HistorySummary,
@@ -25,8 +26,19 @@ export {
   removeUnlistedHistory,
   sourceMappings,
 } from "./history-store.ts";
-export { IDENTIFIER_TYPES, normaliseIdentifier } from "./identifier.ts";
+export {
+  compareIdentifierTypes,
+  IDENTIFIER_TYPE_PATTERN,
+  IDENTIFIER_TYPES,
+  normaliseIdentifier,
+} from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
+export {
+  type InboxLine,
+  inboxLinesAfter,
+  markInboxResolved,
+  resolvedThrough,
+} from "./inbox-reader-store.ts";
 export {
   createWriteKey,
   type KeyRules,

@@ -1,6 +1,7 @@
 import { type DuckDb, literal, type SqlValue, type Store } from "../base/index.ts";
 import { writeHistory } from "./history-file-store.ts";
 import { addHistoryFile, historySql, importedFiles, sourceMappings } from "./history-store.ts";
+import { resolvedThrough } from "./inbox-reader-store.ts";
 import { parseMapping } from "./mapping.ts";
 import { linkRefunds, type RefundRules } from "./refund-store.ts";
 
@@ -117,7 +118,7 @@ async function sealRange(store: Store, range: Range): Promise<SealReport> {
     store.sqlite
       .transaction(() => {
         if (file !== null) {
-          addHistoryFile(store, file);
+          addHistoryFile(store, file, resolvedThrough(store.sqlite) >= range.last);
         }
         store.sqlite.prepare("DELETE FROM inbox WHERE sequence <= ?").run(range.last);
       })

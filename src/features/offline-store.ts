@@ -8,7 +8,7 @@ import {
   REFUND_EVENTS,
   sourceMappings,
 } from "../collection/index.ts";
-import { identitySql } from "../customers/index.ts";
+import { identitySql, resolvedLinesSql } from "../customers/index.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { featureRowsSql, type Label, productGroupSql, type Spine } from "./offline-sql.ts";
 
@@ -138,10 +138,8 @@ async function prepare(duckdb: DuckDb, store: Store): Promise<void> {
   );
   await duckdb.run(
     `CREATE TEMP VIEW resolved AS
-     SELECT h.* REPLACE (greatest(h.known_at_ms, i.linked_at_ms) AS known_at_ms), i.customer_id, CASE WHEN h.product_id IS NULL THEN ${literal(ANY_PRODUCT)} ELSE g.product END AS product
-     FROM history h
-     JOIN identity i ON i.type = CASE WHEN h.user_id IS NULL THEN 'anonymous_id' ELSE 'user_id' END
-       AND i.value = coalesce(h.user_id, h.anonymous_id)
+     SELECT h.*, CASE WHEN h.product_id IS NULL THEN ${literal(ANY_PRODUCT)} ELSE g.product END AS product
+     FROM (${resolvedLinesSql("history", "identity")}) h
      LEFT JOIN product_group g ON g.source = h.source AND g.product_id = h.product_id`,
   );
   await duckdb.run(

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { ServiceError, type Store } from "../../src/base/index.ts";
 import {
   countCustomers,
+  customerChanges,
   findCustomer,
   identitySql,
   listCustomers,
@@ -34,21 +35,20 @@ describe("customers", () => {
       expect(findCustomer(store, { type: "user_id", value: "early" }).id).to.equal(1);
       expect(findCustomer(store, { type: "user_id", value: "late" }).id).to.equal(2);
       expect(findCustomer(store, { type: "anonymous_id", value: "v1" }).id).to.equal(1);
-      expect(findCustomer(store, { type: "anonymous_id", value: "v2" }).id).to.equal(3);
+      expect(findCustomer(store, { type: "anonymous_id", value: "v2" }).id).to.equal(4);
       expect(countCustomers(store)).to.equal(3);
       expect(await snapshot(store)).to.deep.equal([
         ["anonymous_id", "v1", 1],
-        ["anonymous_id", "v2", 3],
+        ["anonymous_id", "v2", 4],
         ["user_id", "early", 1],
         ["user_id", "late", 2],
       ]);
     });
   });
 
-  it("never changes a known identifier's customer when more arrives", async () => {
+  it("joins customers when an event shows that they are one; the oldest id wins", async () => {
     await withStore(async (store, folder) => {
       await importLines(store, folder, LINES);
-      const before = await snapshot(store);
       await importLines(
         store,
         folder,
@@ -59,8 +59,19 @@ describe("customers", () => {
         shopMapping(),
         "more.csv",
       );
-      expect(await snapshot(store)).to.include.deep.members(before);
-      expect(findCustomer(store, { type: "user_id", value: "older still" }).id).to.equal(4);
+      expect(await snapshot(store)).to.deep.equal([
+        ["anonymous_id", "v1", 1],
+        ["anonymous_id", "v2", 2],
+        ["user_id", "early", 1],
+        ["user_id", "late", 2],
+        ["user_id", "older still", 5],
+      ]);
+      expect(customerChanges(store, 4)[0]).to.deep.include({
+        kind: "merge",
+        customerId: 2,
+        otherCustomerId: 4,
+      });
+      expect(countCustomers(store)).to.equal(3);
     });
   });
 
@@ -84,7 +95,7 @@ describe("customers", () => {
       expect(findCustomer(store, { type: "user_id", value: "early" }).consents).to.deep.equal([]);
       store.sqlite
         .prepare(
-          "INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at) VALUES (2, 'advertising', 'denied', 'form', 'said no', 0)",
+          "INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, origin) VALUES (2, 'advertising', 'denied', 'form', 'said no', 0, 'person')",
         )
         .run();
       const stated = shopMapping({ consent: { basis: "contract", purposes: ["advertising"] } });
@@ -109,7 +120,7 @@ describe("customers", () => {
     await withStore(async (store, folder) => {
       await importLines(store, folder, LINES);
       expect(listCustomers(store, 0, 2).map((customer) => customer.id)).to.deep.equal([1, 2]);
-      expect(listCustomers(store, 2, 2).map((customer) => customer.id)).to.deep.equal([3]);
+      expect(listCustomers(store, 2, 2).map((customer) => customer.id)).to.deep.equal([4]);
       expect(() => findCustomer(store, { type: "user_id", value: "nobody@example.com" })).to.throw(
         ServiceError,
         /^no customer has this user_id$/,

@@ -49,7 +49,7 @@ function publish(
 /** Customers 1 to `count`, with consent to everything but for the given. */
 function people(store: Store, count: number, without: readonly number[] = []): void {
   for (let id = 1; id <= count; id++) {
-    store.sqlite.prepare("INSERT INTO customer VALUES (?, 0)").run(id);
+    store.sqlite.prepare("INSERT INTO customer (id, first_seen_at) VALUES (?, 0)").run(id);
     store.sqlite
       .prepare(
         "INSERT INTO identifier (type, value, customer_id, source, first_seen_at, linked_at) VALUES ('user_id', ?, ?, 's', 0, 0)",

@@ -149,7 +149,9 @@ function addCustomer(
   consent: "granted" | "denied" | null,
 ): void {
   const { sqlite } = store;
-  sqlite.prepare("INSERT INTO customer VALUES (?, ?)").run(id, AS_OF - id * DAY_MS);
+  sqlite
+    .prepare("INSERT INTO customer (id, first_seen_at) VALUES (?, ?)")
+    .run(id, AS_OF - id * DAY_MS);
   sqlite
     .prepare(
       "INSERT INTO identifier (type, value, customer_id, source, first_seen_at, linked_at) VALUES ('user_id', ?, ?, 'shop', 0, 0)",

@@ -6,6 +6,7 @@ const consent = {
   status: "granted",
   source: "shop",
   basis: "opt-in at checkout",
+  jurisdiction: null,
   recordedAt: "2011-12-10T00:00:00Z",
 };
 

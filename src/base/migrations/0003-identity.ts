@@ -15,12 +15,14 @@ ALTER TABLE inbox ADD COLUMN traits TEXT;
 ALTER TABLE inbox ADD COLUMN consent TEXT;
 ALTER TABLE inbox ADD COLUMN is_claim INTEGER NOT NULL DEFAULT 0;
 
+ALTER TABLE customer ADD COLUMN merged_into INTEGER REFERENCES customer (id);
+
 CREATE TABLE numbered_identifier (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   type TEXT NOT NULL,
   value TEXT NOT NULL,
   customer_id INTEGER REFERENCES customer (id),
-  status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked', 'shared')),
+  status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'shared')),
   source TEXT NOT NULL,
   first_seen_at INTEGER NOT NULL,
   linked_at INTEGER NOT NULL DEFAULT 0,
@@ -97,7 +99,16 @@ CREATE TABLE consent_statement (
   known_at INTEGER NOT NULL,
   PRIMARY KEY (identifier_id, purpose, stated_at, source)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE stated_consent (
+  source TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  basis TEXT NOT NULL,
+  jurisdiction TEXT,
+  stated_at INTEGER NOT NULL,
+  PRIMARY KEY (source, purpose)
+) STRICT, WITHOUT ROWID;
 ALTER TABLE consent ADD COLUMN jurisdiction TEXT;
+ALTER TABLE consent ADD COLUMN origin TEXT NOT NULL DEFAULT 'operator' CHECK (origin IN ('person', 'operator'));
 
 CREATE TABLE identifier_activity (
   identifier_id INTEGER NOT NULL REFERENCES identifier (id) ON DELETE CASCADE,
@@ -146,9 +157,11 @@ CREATE TABLE recent_event (
 
 CREATE TABLE resolve_position (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-  inbox_through INTEGER NOT NULL
+  inbox_through INTEGER NOT NULL,
+  identity_version INTEGER NOT NULL
 ) STRICT;
-INSERT INTO resolve_position VALUES (1, 0);
+INSERT INTO resolve_position VALUES (1, 0, 1);
+ALTER TABLE identity_snapshot ADD COLUMN identity_version INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE identity_rules (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),

@@ -1,11 +1,7 @@
 import { z } from "zod";
 import { DAY_MS, type Store, toIso } from "../../base/index.ts";
-import {
-  type Customer,
-  findCustomer,
-  IDENTIFIER_TYPES,
-  listCustomers,
-} from "../../customers/index.ts";
+import { IDENTIFIER_TYPE_PATTERN } from "../../collection/index.ts";
+import { type Customer, findCustomer, listCustomers } from "../../customers/index.ts";
 import {
   currentRun,
   type Prediction,
@@ -28,14 +24,16 @@ import { type Answer, type Endpoint, endpoint } from "../endpoint.ts";
 import { cursorParameter, DEFAULT_LIMIT, limitParameter, pageOf } from "../input.ts";
 
 const byIdentifier = z.strictObject({
-  type: z.enum(IDENTIFIER_TYPES, `expected ${IDENTIFIER_TYPES.join(" or ")}`),
+  type: z
+    .string()
+    .regex(IDENTIFIER_TYPE_PATTERN, "expected a type such as user_id, email or anonymous_id"),
   id: z.string().min(1),
 });
 
 const customer = z
   .strictObject({
     id: count,
-    identifiers: z.array(z.strictObject({ type: z.enum(IDENTIFIER_TYPES), value: z.string() })),
+    identifiers: z.array(z.strictObject({ type: z.string(), value: z.string() })),
     firstSeenAt: instant,
     consents: z.array(
       z.strictObject({
@@ -43,6 +41,7 @@ const customer = z
         status: z.enum(["granted", "denied"]),
         source: z.string(),
         basis: z.string(),
+        jurisdiction: z.string().nullable(),
         recordedAt: instant,
       }),
     ),

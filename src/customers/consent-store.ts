@@ -1,0 +1,145 @@
+import type { Sqlite, Store } from "../base/index.ts";
+import { parseMapping, sourceMappings } from "../collection/index.ts";
+import {
+  type ConsentStatement,
+  currentStatement,
+  type HeldStatement,
+  PREFERENCE_EVENT,
+} from "./consent.ts";
+
+/** What a customer agreed to, for one purpose. `recordedAt` is when it was said, in epoch milliseconds. */
+export interface Consent {
+  readonly purpose: string;
+  readonly status: "granted" | "denied";
+  readonly source: string;
+  readonly basis: string;
+  readonly jurisdiction: string | null;
+  readonly recordedAt: number;
+}
+
+/** Writes statements and what follows from them. Call inside a transaction. */
+export interface ConsentWriter {
+  add(statement: ConsentStatement, event: string | null): void;
+  /** Works out what counts for these customers. */
+  settle(customers: Iterable<number>): void;
+}
+
+interface Neighbour {
+  readonly status: "granted" | "denied";
+  readonly statedAt: number;
+}
+
+const COLUMNS =
+  "s.identifier_id AS identifierId, s.purpose, s.stated_at AS statedAt, s.source, s.status, s.basis, s.jurisdiction, s.known_at AS knownAt";
+
+/** The writer of a store's consents. */
+export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
+  const insert = sqlite.prepare(
+    `INSERT INTO consent_statement VALUES (@identifierId, @purpose, @statedAt, @source, @status, @basis, @jurisdiction, @knownAt)
+     ON CONFLICT DO UPDATE SET status = CASE WHEN 'denied' IN (status, excluded.status) THEN 'denied' ELSE 'granted' END`,
+  );
+  const previous = sqlite.prepare<[number, string, number], Neighbour>(
+    `SELECT status, stated_at AS statedAt FROM consent_statement
+     WHERE identifier_id = ? AND purpose = ? AND stated_at <= ? ORDER BY stated_at DESC, status LIMIT 1`,
+  );
+  const purposes = sqlite
+    .prepare<[number], string>(
+      `SELECT DISTINCT s.purpose FROM identifier i JOIN consent_statement s ON s.identifier_id = i.id WHERE i.customer_id = ?`,
+    )
+    .pluck();
+  const held = sqlite.prepare<[number, string], HeldStatement>(
+    `SELECT ${COLUMNS}, i.linked_at AS linkedAt FROM identifier i JOIN consent_statement s ON s.identifier_id = i.id
+     WHERE i.customer_id = ? AND s.purpose = ?`,
+  );
+  const clear = sqlite.prepare("DELETE FROM consent WHERE customer_id = ?");
+  const store = sqlite.prepare(
+    `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, jurisdiction, origin)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 'person')`,
+  );
+  const stated = openStated(sqlite);
+  return {
+    add: (statement, event) => {
+      const { identifierId, purpose, statedAt, status } = statement;
+      // A repeated answer is news only where the person gave it again.
+      const isRepeat =
+        event !== PREFERENCE_EVENT &&
+        previous.get(identifierId, purpose, statedAt)?.status === status;
+      if (!isRepeat) {
+        insert.run(statement);
+      }
+    },
+    settle: (customers) => {
+      for (const customer of customers) {
+        clear.run(customer);
+        for (const purpose of purposes.all(customer)) {
+          const current = currentStatement(held.all(customer, purpose));
+          if (current !== undefined) {
+            const { status, source, basis, statedAt, jurisdiction } = current;
+            store.run(customer, purpose, status, source, basis, statedAt, jurisdiction);
+          }
+        }
+        stated.settle(customer);
+      }
+    },
+  };
+}
+
+interface Stated {
+  settle(customer: number): void;
+}
+
+/** What operators state for everybody of a source, where the person has said nothing. */
+function openStated(sqlite: Sqlite): Stated {
+  const insert = sqlite.prepare(
+    `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, jurisdiction, origin)
+     SELECT DISTINCT i.customer_id, t.purpose, 'granted', t.source, t.basis, t.stated_at, t.jurisdiction, 'operator'
+     FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source
+     WHERE i.customer_id = ? ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
+  );
+  return { settle: (customer) => void insert.run(customer) };
+}
+
+/**
+ * Takes over what the sources' mappings state of consent, and where it changed works out again what
+ * counts for every customer.
+ */
+export function recordStatedConsent(store: Store, now: number): void {
+  const { sqlite } = store;
+  const wanted = [...sourceMappings(store)].flatMap(([source, json]) => {
+    const { consent } = parseMapping(JSON.parse(json));
+    return (consent?.purposes ?? []).map((purpose) => ({
+      source,
+      purpose,
+      basis: consent?.basis ?? "",
+    }));
+  });
+  const key = (one: { source: string; purpose: string; basis: string }): string =>
+    [one.source, one.purpose, one.basis].join("\n");
+  const known = new Map(
+    sqlite
+      .prepare<[], { source: string; purpose: string; basis: string; statedAt: number }>(
+        "SELECT source, purpose, basis, stated_at AS statedAt FROM stated_consent",
+      )
+      .all()
+      .map((one) => [key(one), one.statedAt]),
+  );
+  if (known.size === wanted.length && wanted.every((one) => known.has(key(one)))) {
+    return;
+  }
+  sqlite.transaction(() => {
+    sqlite.prepare("DELETE FROM stated_consent").run();
+    const insert = sqlite.prepare("INSERT INTO stated_consent VALUES (?, ?, ?, NULL, ?)");
+    for (const one of wanted) {
+      insert.run(one.source, one.purpose, one.basis, known.get(key(one)) ?? now);
+    }
+    sqlite.prepare("DELETE FROM consent WHERE origin = 'operator'").run();
+    sqlite
+      .prepare(
+        `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, jurisdiction, origin)
+         SELECT DISTINCT i.customer_id, t.purpose, 'granted', t.source, t.basis, t.stated_at, t.jurisdiction, 'operator'
+         FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source
+         WHERE i.customer_id IS NOT NULL ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
+      )
+      .run();
+  })();
+}

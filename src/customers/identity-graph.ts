@@ -1,0 +1,235 @@
+import { compareIdentifierTypes } from "../collection/index.ts";
+import {
+  capOf,
+  compareIdentifiers,
+  type Identifier,
+  type IdentityRules,
+} from "./identity-rules.ts";
+
+/** An identifier of the graph. `id` is given in order of first arrival. */
+export interface GraphIdentifier extends Identifier {
+  readonly id: number;
+  readonly firstSeenAt: number;
+}
+
+/** An identifier as it is stored. `customerId` is null while it is new or shared. */
+export interface StoredIdentifier extends GraphIdentifier {
+  readonly customerId: number | null;
+  readonly status: "active" | "shared";
+  readonly linkedAt: number;
+}
+
+/** Two identifiers that stood in one event, or that an operator joined. Instants in epoch ms. */
+export interface GraphLink {
+  readonly lowId: number;
+  readonly highId: number;
+  readonly isOperators: boolean;
+  readonly occurredAt: number;
+  readonly knownAt: number;
+  /** What said so, for people. */
+  readonly reason: string;
+}
+
+/** Whose an identifier is. */
+export interface Belonging {
+  readonly customerId: number;
+  /** From when it was known to be this customer's; 0 for the identifier the others joined. */
+  readonly linkedAt: number;
+}
+
+/** Who is who among the identifiers given. */
+export interface Partition {
+  readonly belonging: ReadonlyMap<number, Belonging>;
+  /** The links that made the customers, the decisive ones first; a link that would break a rule is not among them. */
+  readonly accepted: readonly GraphLink[];
+}
+
+/**
+ * Divides identifiers into customers. Links are taken in one order, whatever the order of arrival:
+ * an operator's first, then by the weaker of their two types, then the earliest, then by their text
+ * (Kruskal's algorithm over a constrained union-find). A link is passed over where its customer would
+ * have more identifiers of a type than the rules allow, or would hold a pair that an operator
+ * separated; an operator's own link is bound by separations only. A customer's id is the lowest of its
+ * identifiers' ids: the oldest wins.
+ */
+export function partition(
+  identifiers: readonly GraphIdentifier[],
+  links: readonly GraphLink[],
+  separations: readonly (readonly [number, number])[],
+  rules: IdentityRules,
+): Partition {
+  const byId = new Map(identifiers.map((identifier) => [identifier.id, identifier]));
+  const groups = new Groups(identifiers);
+  const usable = links.filter((link) => byId.has(link.lowId) && byId.has(link.highId));
+  const accepted = inOrder(usable, byId).filter((link) => {
+    const a = groups.find(link.lowId);
+    const b = groups.find(link.highId);
+    if (a === b) {
+      return false;
+    }
+    const isAllowed =
+      (link.isOperators || groups.fit(a, b, rules)) && !groups.hold(a, b, separations);
+    if (isAllowed) {
+      groups.unite(a, b);
+    }
+    return isAllowed;
+  });
+  const inside = usable.filter((link) => groups.find(link.lowId) === groups.find(link.highId));
+  return { belonging: belongings(groups, inside, byId), accepted };
+}
+
+function inOrder(
+  links: readonly GraphLink[],
+  byId: ReadonlyMap<number, GraphIdentifier>,
+): GraphLink[] {
+  const ends = new Map(
+    links.map((link) => [link, [byId.get(link.lowId), byId.get(link.highId)] as Ends]),
+  );
+  return [...links].sort((a, b) => {
+    const endsOfA = sortedEnds(ends.get(a));
+    const endsOfB = sortedEnds(ends.get(b));
+    return (
+      Number(b.isOperators) - Number(a.isOperators) ||
+      compareIdentifierTypes(endsOfA[1].type, endsOfB[1].type) ||
+      a.occurredAt - b.occurredAt ||
+      compareIdentifiers(endsOfA[0], endsOfB[0]) ||
+      compareIdentifiers(endsOfA[1], endsOfB[1])
+    );
+  });
+}
+
+type Ends = readonly [Identifier | undefined, Identifier | undefined];
+const NOBODY: Identifier = { type: "", value: "" };
+
+/** The stronger first. */
+function sortedEnds(ends: Ends | undefined): readonly [Identifier, Identifier] {
+  const [a, b] = [ends?.[0] ?? NOBODY, ends?.[1] ?? NOBODY];
+  return compareIdentifiers(a, b) <= 0 ? [a, b] : [b, a];
+}
+
+/** Union-find with the members and the count of each type at every root. */
+class Groups {
+  private readonly parent = new Map<number, number>();
+  private readonly counts = new Map<number, Map<string, number>>();
+  readonly members = new Map<number, number[]>();
+
+  constructor(identifiers: readonly GraphIdentifier[]) {
+    for (const { id, type } of identifiers) {
+      this.parent.set(id, id);
+      this.counts.set(id, new Map([[type, 1]]));
+      this.members.set(id, [id]);
+    }
+  }
+
+  find(id: number): number {
+    let root = id;
+    for (let next = this.parent.get(root); next !== undefined && next !== root; ) {
+      root = next;
+      next = this.parent.get(root);
+    }
+    this.parent.set(id, root);
+    return root;
+  }
+
+  /** Whether two groups together keep within the caps. */
+  fit(a: number, b: number, rules: IdentityRules): boolean {
+    const countsOfA = this.counts.get(a) ?? new Map<string, number>();
+    return [...(this.counts.get(b) ?? [])].every(([type, count]) => {
+      const other = countsOfA.get(type) ?? 0;
+      return other === 0 || other + count <= capOf(rules, type);
+    });
+  }
+
+  /** Whether two groups together hold a separated pair. */
+  hold(a: number, b: number, separations: readonly (readonly [number, number])[]): boolean {
+    return separations.some(([one, other]) => {
+      const [rootOfOne, rootOfOther] = [this.find(one), this.find(other)];
+      return (rootOfOne === a && rootOfOther === b) || (rootOfOne === b && rootOfOther === a);
+    });
+  }
+
+  /** The smaller joins the larger; which is which shows nowhere. */
+  unite(a: number, b: number): number {
+    const [into, from] = this.size(a) >= this.size(b) ? [a, b] : [b, a];
+    this.parent.set(from, into);
+    const counts = this.counts.get(into);
+    for (const [type, count] of this.counts.get(from) ?? []) {
+      counts?.set(type, (counts.get(type) ?? 0) + count);
+    }
+    const members = this.members.get(into);
+    for (const member of this.members.get(from) ?? []) {
+      members?.push(member);
+    }
+    this.members.delete(from);
+    return into;
+  }
+
+  size(root: number): number {
+    return this.members.get(root)?.length ?? 0;
+  }
+}
+
+/** Per identifier the lowest id of its group, and when it was first known to be connected with the anchor. */
+function belongings(
+  groups: Groups,
+  links: readonly GraphLink[],
+  byId: ReadonlyMap<number, GraphIdentifier>,
+): Map<number, Belonging> {
+  const result = new Map<number, Belonging>();
+  const anchors = new Map<number, number>();
+  const customers = new Map<number, number>();
+  for (const [root, members] of groups.members) {
+    anchors.set(root, anchorOf(members, byId));
+    customers.set(
+      root,
+      members.reduce((least, id) => Math.min(least, id)),
+    );
+  }
+  const linkedAt = connectionTimes(groups, links, anchors, byId);
+  for (const [root, members] of groups.members) {
+    for (const id of members) {
+      result.set(id, { customerId: customers.get(root) ?? id, linkedAt: linkedAt.get(id) ?? 0 });
+    }
+  }
+  return result;
+}
+
+/** The strongest identifier, of these the first seen: what the others are said to have joined. */
+function anchorOf(members: readonly number[], byId: ReadonlyMap<number, GraphIdentifier>): number {
+  const [first] =
+    members.length === 1
+      ? members
+      : [...members].sort((a, b) => {
+          const [one, other] = [byId.get(a), byId.get(b)];
+          return one === undefined || other === undefined
+            ? 0
+            : compareIdentifierTypes(one.type, other.type) ||
+                one.firstSeenAt - other.firstSeenAt ||
+                compareIdentifiers(one, other);
+        });
+  return first ?? 0;
+}
+
+/** Links in order of when they were known; who comes into the anchor's group does so then. */
+function connectionTimes(
+  groups: Groups,
+  links: readonly GraphLink[],
+  anchors: ReadonlyMap<number, number>,
+  byId: ReadonlyMap<number, GraphIdentifier>,
+): Map<number, number> {
+  const times = new Map<number, number>();
+  const connected = new Groups([...byId.values()]);
+  for (const link of [...links].sort((a, b) => a.knownAt - b.knownAt)) {
+    const a = connected.find(link.lowId);
+    const b = connected.find(link.highId);
+    if (a !== b) {
+      const anchor = connected.find(anchors.get(groups.find(link.lowId)) ?? link.lowId);
+      const joining = anchor === a ? b : anchor === b ? a : undefined;
+      for (const id of joining === undefined ? [] : (connected.members.get(joining) ?? [])) {
+        times.set(id, link.knownAt);
+      }
+      connected.unite(a, b);
+    }
+  }
+  return times;
+}

@@ -1,0 +1,156 @@
+import type { Sqlite } from "../base/index.ts";
+import { EventName, REFUND_EVENTS } from "../collection/index.ts";
+import type { SeenLine } from "./observation.ts";
+
+/** Events of an identifier from a source, over a channel. Instants in epoch milliseconds. */
+export interface Activity {
+  readonly identifierId: number;
+  readonly source: string;
+  readonly channel: string;
+  readonly eventCount: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+}
+
+/** What some lines say of an order; sums are over those lines. */
+export interface OrderPart {
+  readonly identifierId: number;
+  readonly source: string;
+  readonly orderId: string;
+  /** Null where only refunds are known. */
+  readonly orderedAt: number | null;
+  readonly lastAt: number;
+  readonly currency: string | null;
+  readonly lineCount: number;
+  readonly quantity: number;
+  readonly amount: number;
+  readonly refundedQuantity: number;
+  readonly refundedAmount: number;
+  readonly isCancelled: number;
+}
+
+/** A line in a person's timeline. */
+export type RecentLine = Pick<
+  SeenLine,
+  | "occurredAt"
+  | "source"
+  | "messageId"
+  | "line"
+  | "knownAt"
+  | "type"
+  | "event"
+  | "channel"
+  | "orderId"
+  | "productId"
+  | "productName"
+  | "quantity"
+  | "price"
+  | "currency"
+> & { readonly identifierId: number };
+
+/** Something a person is said to be. */
+export interface Trait {
+  readonly identifierId: number;
+  readonly name: string;
+  /** JSON. */
+  readonly value: string;
+  readonly source: string;
+  readonly occurredAt: number;
+  readonly knownAt: number;
+}
+
+/** Writes what profiles are made of, through statements that are prepared once. Call inside a transaction. */
+export interface ProfileWriter {
+  addActivity(part: Activity): void;
+  addOrder(part: OrderPart): void;
+  /** Adds a line once, however often it is told. */
+  addRecent(line: RecentLine): void;
+  /** Keeps the latest lines of an identifier. */
+  trimRecent(identifierId: number): void;
+  /** The latest word on a trait counts. */
+  addTrait(trait: Trait): void;
+}
+
+/** How many lines of a person's identifier stay at hand; the history has all. */
+export const RECENT_LINES_MAX = 1_000;
+
+/** A channel nobody named. */
+export const NO_CHANNEL = "unknown";
+
+/** The writer of a store's profiles. */
+export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
+  const activity = sqlite.prepare(
+    `INSERT INTO identifier_activity VALUES (@identifierId, @source, @channel, @eventCount, @firstAt, @lastAt)
+     ON CONFLICT (identifier_id, source, channel) DO UPDATE SET event_count = event_count + excluded.event_count,
+       first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)`,
+  );
+  const order = sqlite.prepare(
+    `INSERT INTO order_summary VALUES (@identifierId, @source, @orderId, @orderedAt, @lastAt, @currency, @lineCount,
+       @quantity, @amount, @refundedQuantity, @refundedAmount, @isCancelled)
+     ON CONFLICT (identifier_id, source, order_id) DO UPDATE SET
+       ordered_at = min(coalesce(ordered_at, excluded.ordered_at), coalesce(excluded.ordered_at, ordered_at)),
+       last_at = max(last_at, excluded.last_at), currency = coalesce(currency, excluded.currency),
+       line_count = line_count + excluded.line_count, quantity = quantity + excluded.quantity, amount = amount + excluded.amount,
+       refunded_quantity = refunded_quantity + excluded.refunded_quantity,
+       refunded_amount = refunded_amount + excluded.refunded_amount,
+       is_cancelled = max(is_cancelled, excluded.is_cancelled)`,
+  );
+  const recent = sqlite.prepare(
+    `INSERT OR IGNORE INTO recent_event VALUES (@identifierId, @occurredAt, @source, @messageId, @line, @knownAt, @type, @event,
+       @channel, @orderId, @productId, @productName, @quantity, @price, @currency)`,
+  );
+  const trim = sqlite.prepare(
+    `DELETE FROM recent_event WHERE identifier_id = @id AND occurred_at < (
+       SELECT occurred_at FROM recent_event WHERE identifier_id = @id ORDER BY occurred_at DESC LIMIT 1 OFFSET ${RECENT_LINES_MAX - 1})`,
+  );
+  const trait = sqlite.prepare(
+    `INSERT INTO trait VALUES (@identifierId, @name, @value, @source, @occurredAt, @knownAt)
+     ON CONFLICT (identifier_id, name) DO UPDATE SET value = excluded.value, source = excluded.source,
+       occurred_at = excluded.occurred_at, known_at = excluded.known_at
+     WHERE (excluded.occurred_at, excluded.known_at, excluded.value) > (occurred_at, known_at, value)`,
+  );
+  return {
+    addActivity: (part) => void activity.run(part),
+    addOrder: (part) => void order.run(part),
+    addRecent: (line) => void recent.run(line),
+    trimRecent: (id) => void trim.run({ id }),
+    addTrait: (part) => void trait.run(part),
+  };
+}
+
+/** What a line says of an order, if anything. A refund of an unknown order stands by itself. */
+export function orderPartOf(line: SeenLine, identifierId: number): OrderPart | undefined {
+  const isOrder = line.event === EventName.orderCompleted;
+  if (!isOrder && !REFUND_EVENTS.includes(line.event ?? "")) {
+    return undefined;
+  }
+  const isWhole = !isOrder && line.productId === null;
+  const bought = isOrder ? sumsOf(line) : NO_SUMS;
+  const refunded = isOrder || isWhole ? NO_SUMS : sumsOf(line);
+  return {
+    identifierId,
+    source: line.source,
+    orderId: line.orderId ?? `message ${line.messageId}`,
+    orderedAt: isOrder ? line.occurredAt : null,
+    lastAt: line.occurredAt,
+    currency: line.currency,
+    lineCount: isOrder ? 1 : 0,
+    quantity: bought.quantity,
+    amount: bought.amount,
+    refundedQuantity: Math.abs(refunded.quantity),
+    refundedAmount: Math.abs(refunded.amount),
+    isCancelled: isWhole ? 1 : 0,
+  };
+}
+
+const NO_SUMS = { quantity: 0, amount: 0 };
+
+function sumsOf(line: SeenLine): { readonly quantity: number; readonly amount: number } {
+  const quantity = line.quantity ?? 1;
+  return { quantity, amount: rounded(quantity * (line.price ?? 0)) };
+}
+
+/** Money to a hundredth of a cent, so that sums do not show how they were made. */
+function rounded(amount: number): number {
+  return Math.round(amount * 10_000) / 10_000;
+}

@@ -1,0 +1,77 @@
+import { join } from "node:path";
+import { type Clock, type DuckDb, literal, removeStrays, type Store } from "../base/index.ts";
+
+/** Writes who is who beside the history, unless the latest snapshot already says so. */
+export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb): Promise<void> {
+  const version = store.sqlite
+    .prepare<[], number>("SELECT identity_version FROM resolve_position")
+    .pluck()
+    .get();
+  const latest = store.sqlite
+    .prepare<[], { generation: number; version: number }>(
+      "SELECT generation, identity_version AS version FROM identity_snapshot ORDER BY generation DESC LIMIT 1",
+    )
+    .get();
+  if (latest?.version === version) {
+    return;
+  }
+  const generation = (latest?.generation ?? 0) + 1;
+  const file = nameOf(generation);
+  await duckdb.run(
+    "CREATE OR REPLACE TEMP TABLE identity (type VARCHAR, value VARCHAR, customer_id DOUBLE, linked_at_ms DOUBLE)",
+  );
+  const rows = store.sqlite
+    .prepare<[], [string, string, number, number]>(
+      "SELECT type, value, customer_id, linked_at FROM identifier WHERE customer_id IS NOT NULL",
+    )
+    .raw();
+  await duckdb.append("identity", rows.iterate());
+  await duckdb.run(
+    `COPY (SELECT type, value, CAST(customer_id AS INTEGER) AS customer_id, CAST(linked_at_ms AS BIGINT) AS linked_at_ms FROM identity ORDER BY 1, 2)
+     TO ${literal(join(store.path("customers"), file))} (FORMAT parquet, COMPRESSION zstd)`,
+  );
+  store.sqlite
+    .prepare(
+      "INSERT INTO identity_snapshot SELECT ?, ?, count(*), ?, ? FROM identifier WHERE customer_id IS NOT NULL",
+    )
+    .run(generation, file, clock.now(), version);
+  removeStrays(store.path("customers"), (name) => name >= nameOf(generation - 1));
+}
+
+function nameOf(generation: number): string {
+  return `identity-${String(generation).padStart(6, "0")}.parquet`;
+}
+
+/**
+ * The map from identifier to customer as a DuckDB table expression: type, value, customer_id, and
+ * linked_at_ms, before which nobody knew that this identifier was that customer's.
+ */
+export function identitySql(store: Store): string {
+  const file = store.sqlite
+    .prepare<[], string>("SELECT file FROM identity_snapshot ORDER BY generation DESC LIMIT 1")
+    .pluck()
+    .get();
+  return file === undefined
+    ? "(SELECT NULL::VARCHAR AS type, NULL::VARCHAR AS value, NULL::INTEGER AS customer_id, NULL::BIGINT AS linked_at_ms WHERE 1 = 0)"
+    : `read_parquet(${literal(join(store.path("customers"), file))})`;
+}
+
+/**
+ * Lines of the history (a table or view that has all its columns) with `customer_id`, known from when the
+ * line and the customer were: whose a line is follows from its user id, else from the strongest other
+ * identifier, else from its visitor; a claim is its visitor's first. Lines of nobody are left out.
+ */
+export function resolvedLinesSql(lines: string, identity: string): string {
+  const on = (alias: string, type: string, value: string): string =>
+    `LEFT JOIN ${identity} ${alias} ON ${alias}.type = ${type} AND ${alias}.value = ${value}`;
+  const owner = (column: string): string =>
+    `CASE WHEN coalesce(h.is_claim, false) THEN coalesce(v.${column}, u.${column}, o.${column}) ELSE coalesce(u.${column}, o.${column}, v.${column}) END`;
+  const other = (position: number): string =>
+    `json_extract_string(h.identifiers, '$[0][${position}]')`;
+  return `SELECT h.* REPLACE (greatest(h.known_at_ms, ${owner("linked_at_ms")}) AS known_at_ms), ${owner("customer_id")} AS customer_id
+    FROM ${lines} h
+    ${on("u", "'user_id'", "h.user_id")}
+    ${on("o", other(0), other(1))}
+    ${on("v", "'anonymous_id'", "h.anonymous_id")}
+    WHERE ${owner("customer_id")} IS NOT NULL`;
+}

@@ -1,0 +1,256 @@
+import { type Clock, ServiceError, type Store } from "../base/index.ts";
+import { openConsentWriter } from "./consent-store.ts";
+import { findCustomerId } from "./customer-store.ts";
+import type { StoredIdentifier } from "./identity-graph.ts";
+import type { Identifier } from "./identity-rules.ts";
+import { readIdentityRules } from "./identity-rules-store.ts";
+import { type Identity, openIdentity, type Preview } from "./identity-store.ts";
+import { openLinks } from "./link-store.ts";
+
+/** A merge or an unmerge, as it was recorded. Instants in epoch milliseconds. */
+export interface CustomerChange {
+  readonly id: number;
+  readonly kind: "merge" | "unmerge";
+  /** The customer that remained, and the one that went into it or came out of it. */
+  readonly customerId: number;
+  readonly otherCustomerId: number;
+  /** The two identifiers whose link decided, where one did. */
+  readonly link: readonly [Identifier, Identifier] | null;
+  readonly reason: string;
+  readonly recordedAt: number;
+}
+
+/** One side of an unmerge or a join: who it would be, by what, and how much hangs on it. */
+export interface Party {
+  readonly customerId: number;
+  readonly identifiers: readonly Identifier[];
+  readonly events: number;
+  readonly orders: number;
+}
+
+/** What separating or joining two identifiers changes. */
+export interface EffectPreview {
+  readonly before: readonly Party[];
+  readonly after: readonly Party[];
+  /** Current audiences with a member among them, by name. */
+  readonly audiences: readonly string[];
+}
+
+/** What an operator can say of two identifiers. */
+export type Verdict = "separate" | "join";
+
+interface ChangeRow {
+  readonly id: number;
+  readonly kind: "merge" | "unmerge";
+  readonly customerId: number;
+  readonly otherCustomerId: number;
+  readonly lowId: number | null;
+  readonly highId: number | null;
+  readonly reason: string;
+  readonly recordedAt: number;
+}
+
+/** Merges and unmerges that a customer had part in, the latest first; of everybody where none is named. */
+export function customerChanges(store: Store, customerId?: number, limit = 100): CustomerChange[] {
+  const where =
+    customerId === undefined ? "" : "WHERE customer_id = @id OR other_customer_id = @id";
+  return store.sqlite
+    .prepare<[{ id?: number; limit: number }], ChangeRow>(
+      `SELECT id, kind, customer_id AS customerId, other_customer_id AS otherCustomerId, low_id AS lowId, high_id AS highId, reason,
+              recorded_at AS recordedAt FROM customer_change ${where} ORDER BY id DESC LIMIT @limit`,
+    )
+    .all(customerId === undefined ? { limit } : { id: customerId, limit })
+    .map(({ lowId, highId, ...change }) => ({ ...change, link: linkOf(store, lowId, highId) }));
+}
+
+function linkOf(
+  store: Store,
+  low: number | null,
+  high: number | null,
+): readonly [Identifier, Identifier] | null {
+  const read = store.sqlite.prepare<[number | null], Identifier>(
+    "SELECT type, value FROM identifier WHERE id = ?",
+  );
+  const [one, other] = [read.get(low), read.get(high)];
+  return one === undefined || other === undefined ? null : [one, other];
+}
+
+/**
+ * What would change if two identifiers were told apart (or joined), without changing it. Throws
+ * `not-found` for an unknown identifier, `invalid-input` where they already are as asked.
+ */
+export function previewVerdict(
+  store: Store,
+  verdict: Verdict,
+  one: Identifier,
+  other: Identifier,
+): EffectPreview {
+  const identity = openIdentity(store.sqlite, readIdentityRules(store));
+  const [a, b] = bothOf(store, identity, verdict, one, other);
+  const now = a.firstSeenAt;
+  const preview =
+    verdict === "separate"
+      ? identity.preview([a.id, b.id], [pairOf(a, b)], [])
+      : identity.preview([a.id, b.id], [], [operatorLink(a, b, now)]);
+  return effectOf(store, preview);
+}
+
+/**
+ * Tells two identifiers apart for good: everything connected is divided again by replaying its links,
+ * and each part has the customer id and the history it had. Throws as `previewVerdict` does.
+ */
+export function separateIdentifiers(
+  store: Store,
+  clock: Clock,
+  one: Identifier,
+  other: Identifier,
+  reason: string,
+): EffectPreview {
+  return decide(store, clock, "separate", one, other, reason);
+}
+
+/** Joins two identifiers' customers on an operator's word, which only a separation outweighs. */
+export function joinIdentifiers(
+  store: Store,
+  clock: Clock,
+  one: Identifier,
+  other: Identifier,
+  reason: string,
+): EffectPreview {
+  return decide(store, clock, "join", one, other, reason);
+}
+
+function decide(
+  store: Store,
+  clock: Clock,
+  verdict: Verdict,
+  one: Identifier,
+  other: Identifier,
+  reason: string,
+): EffectPreview {
+  const { sqlite } = store;
+  const rules = readIdentityRules(store);
+  const identity = openIdentity(sqlite, rules);
+  return sqlite
+    .transaction(() => {
+      const effect = previewVerdict(store, verdict, one, other);
+      const [a, b] = bothOf(store, identity, verdict, one, other);
+      const [low, high] = pairOf(a, b);
+      if (verdict === "separate") {
+        sqlite
+          .prepare("INSERT OR REPLACE INTO identifier_separation VALUES (?, ?, ?, ?)")
+          .run(low, high, reason, clock.now());
+        sqlite
+          .prepare(
+            "DELETE FROM identifier_link WHERE low_id = ? AND high_id = ? AND origin = 'operator'",
+          )
+          .run(low, high);
+      } else {
+        sqlite
+          .prepare("DELETE FROM identifier_separation WHERE low_id = ? AND high_id = ?")
+          .run(low, high);
+        openLinks(sqlite, rules).addOperators(low, high, reason, clock.now());
+      }
+      openConsentWriter(sqlite).settle(identity.divide([a.id, b.id], clock.now()));
+      return effect;
+    })
+    .immediate();
+}
+
+function bothOf(
+  store: Store,
+  identity: Identity,
+  verdict: Verdict,
+  one: Identifier,
+  other: Identifier,
+): readonly [StoredIdentifier, StoredIdentifier] {
+  const areOne = findCustomerId(store, one) === findCustomerId(store, other);
+  if (areOne !== (verdict === "separate")) {
+    const text = areOne
+      ? "belong to one customer already"
+      : "belong to different customers already";
+    throw new ServiceError("invalid-input", `these two identifiers ${text}`, {
+      field: "identifiers",
+    });
+  }
+  const [a, b] = [identity.find(one), identity.find(other)];
+  if (a === undefined || b === undefined || a.id === b.id) {
+    throw new ServiceError("invalid-input", "expected two different identifiers", {
+      field: "identifiers",
+    });
+  }
+  return [a, b];
+}
+
+function pairOf(a: StoredIdentifier, b: StoredIdentifier): readonly [number, number] {
+  return a.id < b.id ? [a.id, b.id] : [b.id, a.id];
+}
+
+function operatorLink(
+  a: StoredIdentifier,
+  b: StoredIdentifier,
+  at: number,
+): Preview["links"][number] {
+  const [lowId, highId] = pairOf(a, b);
+  return { lowId, highId, isOperators: true, occurredAt: at, knownAt: at, reason: "operator" };
+}
+
+function effectOf(store: Store, { identifiers, partition }: Preview): EffectPreview {
+  const before = partiesBy(store, identifiers, (one) => one.customerId ?? one.id);
+  const after = partiesBy(
+    store,
+    identifiers,
+    (one) => partition.belonging.get(one.id)?.customerId ?? one.id,
+  );
+  const key = (party: Party): string => JSON.stringify([party.customerId, party.identifiers]);
+  const same = new Set(before.map(key).filter((text) => after.map(key).includes(text)));
+  const changed = before.filter((party) => !same.has(key(party)));
+  return {
+    before: changed,
+    after: after.filter((party) => !same.has(key(party))),
+    audiences: audiencesOf(
+      store,
+      changed.map((party) => party.customerId),
+    ),
+  };
+}
+
+function partiesBy(
+  store: Store,
+  identifiers: readonly StoredIdentifier[],
+  customerOf: (identifier: StoredIdentifier) => number,
+): Party[] {
+  const activity = store.sqlite
+    .prepare<[number], number>(
+      "SELECT coalesce(sum(event_count), 0) FROM identifier_activity WHERE identifier_id = ?",
+    )
+    .pluck();
+  const orders = store.sqlite
+    .prepare<[number], number>(
+      "SELECT count(*) FROM order_summary WHERE identifier_id = ? AND line_count > 0",
+    )
+    .pluck();
+  const groups = new Map<number, StoredIdentifier[]>();
+  for (const identifier of identifiers) {
+    const customer = customerOf(identifier);
+    groups.set(customer, [...(groups.get(customer) ?? []), identifier]);
+  }
+  return [...groups]
+    .sort(([a], [b]) => a - b)
+    .map(([customerId, members]) => ({
+      customerId,
+      identifiers: members.map(({ type, value }) => ({ type, value })),
+      events: members.reduce((sum, one) => sum + (activity.get(one.id) ?? 0), 0),
+      orders: members.reduce((sum, one) => sum + (orders.get(one.id) ?? 0), 0),
+    }));
+}
+
+function audiencesOf(store: Store, customers: readonly number[]): string[] {
+  return store.sqlite
+    .prepare<[string], string>(
+      `SELECT DISTINCT a.name FROM audience a JOIN audience_member m ON m.name = a.name AND m.version = a.version
+       WHERE a.is_current = 1 AND m.customer_id IN (SELECT value FROM json_each(?)) ORDER BY 1`,
+    )
+    .pluck()
+    .all(JSON.stringify(customers));
+}
