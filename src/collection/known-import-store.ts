@@ -37,7 +37,7 @@ export async function learnImports(store: Store, source: string): Promise<void> 
   try {
     const files = filesOf(store, source, pending);
     // In the order of the table that they go to.
-    const keys = `SELECT DISTINCT substr(sha256(source || chr(10) || message_id), 1, 32) AS key
+    const keys = `SELECT substr(sha256(source || chr(10) || message_id), 1, 32) AS key
       FROM ${historySql(store, files)} WHERE source = ${literal(source)} AND line = 0 ORDER BY key`;
     let lot: string[] = [];
     for await (const [column = []] of duckdb.chunks(keys)) {
