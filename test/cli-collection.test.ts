@@ -41,6 +41,7 @@ describe("cli of collection", function () {
           ["keys", "create", "--source", "w", "--channel", "x"],
         ],
         [2, /region: expected a country/, ["keys", "create", "--source", "w", "--region", "Z9"]],
+        [4, /source: till has secret keys/, ["keys", "create", "--source", "till", "--public"]],
         [5, /no write key nope/, ["keys", "revoke", "nope"]],
       ];
       for (const [code, message, args] of cases) {

@@ -62,9 +62,10 @@ export function identifiersOf(
   notes: Note[],
 ): string | null {
   const found = new Map<string, Candidate & readonly [string, string]>();
-  for (const [type, raw] of candidatesOf(parts, rules)) {
-    const value = identifierValue(type, raw, rules.region);
-    if (value === undefined || found.size >= IDENTIFIERS_MAX) {
+  for (const [index, [type, raw]] of candidatesOf(parts, rules).entries()) {
+    const isRead = index < IDENTIFIERS_MAX;
+    const value = isRead ? identifierValue(type, raw, rules.region) : undefined;
+    if (value === undefined) {
       notes.push(["identifier_dropped", type]);
     } else if (!isOwn(parts, type, value)) {
       found.set(`${type}\n${value}`, [type, value]);

@@ -36,7 +36,9 @@ export interface Sender {
 /**
  * Makes a key that may send events of a source, and the source where it is new. The key is returned
  * once; only its hash is stored. `secret` is chance, given. What the key states of channel and region
- * comes before what the source's rules state. Throws `invalid-input`.
+ * comes before what the source's rules state. A source has public keys or secret ones: with both, a
+ * stranger could send a message's id first, and the message would count as a repeat. Throws
+ * `invalid-input`, or `conflict` where the source has keys of the other kind.
  */
 export function createWriteKey(
   store: Store,
@@ -54,6 +56,7 @@ export function createWriteKey(
   const createdAt = clock.now();
   const id = sha256.slice(0, 12);
   store.sqlite.transaction(() => {
+    refuseOtherKind(store, source, isPublic);
     addSource(store, source, JSON.stringify(mapping), createdAt);
     store.sqlite
       .prepare(
@@ -63,6 +66,20 @@ export function createWriteKey(
       .run(id, source, sha256, createdAt, isPublic ? 1 : 0, channel, region);
   })();
   return { id, source, createdAt, revokedAt: null, isPublic, channel, region, key };
+}
+
+function refuseOtherKind(store: Store, source: string, isPublic: boolean): void {
+  const others = listWriteKeys(store).filter(
+    (key) => key.source === source && key.revokedAt === null && key.isPublic !== isPublic,
+  );
+  if (others.length > 0) {
+    const kind = isPublic ? "secret" : "public";
+    throw new ServiceError(
+      "conflict",
+      `source: ${source} has ${kind} keys; give web pages a source of their own, or revoke ${others.map(({ id }) => id).join(", ")}`,
+      { field: "source" },
+    );
+  }
 }
 
 function checkedChannel(channel: string | undefined): Channel | null {

@@ -79,6 +79,29 @@ describe("quality", () => {
     });
   });
 
+  it("tells of files by what their imports counted", async () => {
+    await withStore((store) => {
+      store.sqlite.exec(`INSERT INTO source VALUES ('till', '{}', 0);
+        INSERT INTO import_run (id, source, file, checksum, known_at_rule, rows_read, rows_accepted, rows_duplicate, rows_rejected, finished_at)
+          VALUES ('r', 'till', 'f', 'c', 'now', 12, 8, 1, 3, 1323500400000);
+        CREATE TABLE IF NOT EXISTS import_count (import_run_id TEXT, kind TEXT, name TEXT, count INTEGER);
+        INSERT INTO import_count (import_run_id, kind, name, count) VALUES ('r', 'event', 'Order Completed', 8),
+          ('r', 'channel', 'store', 8), ('r', 'reject', 'occurredAt: expected a time', 3),
+          ('r', 'missing_identifier', '', 2), ('r', 'late', '1 day', 6), ('r', 'late', '7 days', 2)`);
+      const [till] = readQuality(store, { source: "till" });
+      expect(till?.verdict).to.match(
+        /^25.0% is rejected, most often for occurredAt: expected a time/,
+      );
+      expect(till?.imports).to.deep.include({
+        ...{ accepted: 8, duplicates: 1, rejected: 3, firstDay: "2011-12-10", lateShare: 0.25 },
+        lateness: { p50: "1 day", p95: "7 days", p99: "7 days" },
+        missingIdentifierShare: 0.25,
+        rejects: [{ name: "occurredAt: expected a time", count: 3 }],
+      });
+      return Promise.resolve();
+    });
+  });
+
   it("tells apart so many names and no more", async () => {
     await withStore((store) => {
       const counts = openMessageCounts(store);
