@@ -111,7 +111,7 @@ function resultOf(figures: ReadonlyMap<string, readonly number[]>): BenchResult 
     systems: Object.fromEntries(
       [...figures].map(([system, values]) => [
         system,
-        { events_per_second: figureOf(values, "rows") },
+        { events_per_second: figureOf(values, "events/s") },
       ]),
     ),
     goals: [{ text: `${GOAL} durable events/s over HTTP (median)`, met: ours >= GOAL }],
