@@ -9,8 +9,9 @@ export interface Fault {
 }
 
 /**
- * These readers are written by hand because every call passes through them: the same checks as schemas
- * took five times as long. Each returns what it could read and adds what it could not to `faults`.
+ * These readers are written by hand, without closures, because every call passes through them: with
+ * schemas the server's CPU time was 81 µs a call, with these 45 (medians of three alternating runs of
+ * bench/ingest's load, 40,000 calls). Each returns what it could read and adds what it could not to `faults`.
  */
 
 const TEXT_LENGTH_MAX = 1_000;
