@@ -48,13 +48,19 @@ export {
 } from "./inbox-reader-store.ts";
 export {
   createWriteKey,
+  type KeyRules,
   listWriteKeys,
+  openSenders,
   revokeWriteKey,
-  sourceOfKey,
+  type Sender,
+  type Senders,
   type WriteKey,
 } from "./key-store.ts";
+export { learnImports } from "./known-import-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { listPresets, presetMapping } from "./preset.ts";
+export type { QualityPart, SourceQuality } from "./quality.ts";
+export { readQuality } from "./quality-store.ts";
 export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
 export { type RetentionPolicy } from "./retention.ts";
 export {
@@ -70,3 +76,10 @@ export {
   rewriteHistory,
 } from "./rewrite-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";
+export { parseSourceRules, type SourceRulesText, sourceRulesSchema } from "./source-rules.ts";
+export {
+  findSource,
+  listSources,
+  type SourceWithRules,
+  setSourceRules,
+} from "./source-rules-store.ts";
