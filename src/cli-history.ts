@@ -6,11 +6,9 @@ import {
   compactHistory,
   declareRetention,
   exportRefunds,
-  type RetentionReport,
   readRetention,
-  runRetention,
 } from "./collection/index.ts";
-import { asWriter } from "./service.ts";
+import { applyRetention, asWriter } from "./service.ts";
 import { table } from "./text.ts";
 
 interface Flags {
@@ -86,15 +84,14 @@ function addRetentionCommands(program: Command): void {
     .action(async (options: Flags & { dryRun?: boolean }, command: Command) => {
       await withService(command, options, (service) =>
         asWriter(service, async () => {
-          const { store, clock } = service;
-          const report = await runRetention(store, clock, { dryRun: options.dryRun === true });
+          const report = await applyRetention(service, options.dryRun === true);
           answer(options, report, () => retentionText(report));
         }),
       );
     });
 }
 
-function retentionText(report: RetentionReport): string {
+function retentionText(report: Awaited<ReturnType<typeof applyRetention>>): string {
   const verb = report.dryRun ? "would go" : "gone";
   return [
     table(
@@ -107,6 +104,9 @@ function retentionText(report: RetentionReport): string {
       ]),
     ),
     `${report.rejectedMessages} rejected messages and ${report.rejectsFiles} files of rejects ${verb}; ${report.filesRewritten} history files written anew`,
+    ...(report.visitors === undefined
+      ? []
+      : [`${report.visitors} visitors and ${report.recentLines ?? 0} lines of timelines gone`]),
   ].join("\n");
 }
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
 import { compactHistory } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
-import { asWriter, type Service, sealResolved } from "./service.ts";
+import { applyRetentionDaily, asWriter, type Service, sealResolved } from "./service.ts";
 import { createApp } from "./web/index.ts";
 
 export interface RunningServer {
@@ -55,6 +55,7 @@ function sealing(service: Service): () => Promise<void> {
       await asWriter(service, async () => {
         await sealResolved(service);
         await compactHistory(service.store, { mergesMax: 1 });
+        await applyRetentionDaily(service);
       });
     } catch (error) {
       const isBusy = error instanceof ServiceError && error.code === "conflict";

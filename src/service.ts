@@ -10,9 +10,24 @@ import {
   silentProgress,
   systemClock,
 } from "./base/index.ts";
-import { removeUnlistedHistory, type SealReport, sealInbox } from "./collection/index.ts";
+import {
+  hasLiveEvents,
+  noteRetention,
+  type RetentionReport,
+  removeUnlistedHistory,
+  retentionRanAt,
+  runRetention,
+  type SealReport,
+  sealInbox,
+} from "./collection/index.ts";
 import type { Config } from "./config.ts";
-import { resolveInbox } from "./customers/index.ts";
+import {
+  type Forgotten,
+  forgetOld,
+  knownVisitorsSql,
+  resolveInbox,
+  writeIdentity,
+} from "./customers/index.ts";
 import { hasBrowsing } from "./features/index.ts";
 import {
   defaultAsOf,
@@ -66,6 +81,43 @@ export async function asWriter<T>(service: Service, work: () => Promise<T>): Pro
 /** Takes what waits in the inbox to its customers, then to the history. Call it as the only writer. */
 export function sealResolved({ store, clock }: Service): Promise<SealReport> {
   return sealInbox(store, { through: resolveInbox(store, clock) });
+}
+
+/**
+ * Takes away what the retention policy keeps no longer, from the history and from profiles; with `dryRun`
+ * counts the history's part only. Counted from now; where a store was only ever filled from files, from
+ * the end of its data, as everywhere. Call it as the only writer.
+ */
+export async function applyRetention(
+  service: Service,
+  dryRun = false,
+): Promise<RetentionReport & Partial<Forgotten>> {
+  const { store, clock } = service;
+  const now = hasLiveEvents(store) ? clock.now() : defaultAsOf(store, clock);
+  if (!dryRun) {
+    await sealResolved(service);
+    await writeIdentity(store, clock);
+  }
+  const report = await runRetention(
+    store,
+    { now: () => now },
+    { dryRun, knownVisitors: () => Promise.resolve(knownVisitorsSql(store)) },
+  );
+  return dryRun ? report : { ...report, ...forgetOld(store, now) };
+}
+
+const RETENTION_INTERVAL_MS = 86_400_000;
+
+/** Applies the retention policy once a day, the first time a day after a server first ran. */
+export async function applyRetentionDaily(service: Service): Promise<void> {
+  const { store, clock } = service;
+  const due = (retentionRanAt(store) ?? Infinity) + RETENTION_INTERVAL_MS;
+  if (clock.now() >= due) {
+    await applyRetention(service);
+  }
+  if (due === Infinity || clock.now() >= due) {
+    noteRetention(store, clock.now());
+  }
 }
 
 /** What training, back-tests and scoring work with, as of an instant (the end of the data unless given). */

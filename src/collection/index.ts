@@ -62,12 +62,15 @@ export { listPresets, presetMapping } from "./preset.ts";
 export type { QualityPart, SourceQuality } from "./quality.ts";
 export { readQuality } from "./quality-store.ts";
 export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
-export { type RetentionPolicy } from "./retention.ts";
+export { keptFrom, type RetentionPolicy } from "./retention.ts";
 export {
   declareRetention,
+  hasLiveEvents,
+  noteRetention,
   type RetentionOptions,
   type RetentionReport,
   readRetention,
+  retentionRanAt,
   runRetention,
 } from "./retention-store.ts";
 export {

@@ -160,3 +160,28 @@ function dropRejected(
   }
   return { rejectedMessages: messages ?? 0, rejectsFiles: files.length };
 }
+
+const RUN = "retention-run";
+
+/** When the policy was last applied by itself (epoch ms); null before a server ever ran. */
+export function retentionRanAt(store: Store): number | null {
+  const at = store.sqlite
+    .prepare<[string], number>("SELECT updated_at FROM setting WHERE name = ?")
+    .pluck()
+    .get(RUN);
+  return at ?? null;
+}
+
+/** Notes that the policy was applied, or that a server first ran. */
+export function noteRetention(store: Store, now: number): void {
+  store.sqlite.prepare("INSERT OR REPLACE INTO setting VALUES (?, 'null', ?)").run(RUN, now);
+}
+
+/** Whether any event ever came live. */
+export function hasLiveEvents(store: Store): boolean {
+  const last = store.sqlite
+    .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
+    .pluck()
+    .get();
+  return (last ?? 0) > 0;
+}

@@ -16,6 +16,7 @@ export {
 export type { Explanation } from "./duplicates/explain.ts";
 export { PERSON_FIELDS, type PersonField } from "./duplicates/fields.ts";
 export { type Found, findDuplicates } from "./duplicates/find-store.ts";
+export { type Forgotten, forgetOld, knownVisitorsSql } from "./forget-store.ts";
 export { type Identifier, type IdentityRules, parseIdentityRules } from "./identity-rules.ts";
 export {
   readIdentityRules as identityRules,
