@@ -103,7 +103,7 @@ function checked<T>(schema: z.ZodType<T>, value: unknown, name: string, path: st
     return parsed.data;
   }
   const issue = parsed.error.issues[0];
-  const inner = issue === undefined || issue.path.length === 0 ? name : issue.path.join(".");
+  const inner = issue === undefined || issue.path.length === 0 ? "mapping" : issue.path.join(".");
   return refuse(name, `${path}${inner}`, issue?.message ?? "not a mapping");
 }
 

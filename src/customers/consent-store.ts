@@ -51,6 +51,12 @@ export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
     `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, jurisdiction, origin)
      VALUES (?, ?, ?, ?, ?, ?, ?, 'person')`,
   );
+  const isNothingSaid = sqlite
+    .prepare<[], number>(
+      `SELECT NOT EXISTS (SELECT 1 FROM consent_statement) AND NOT EXISTS (SELECT 1 FROM stated_consent)
+         AND NOT EXISTS (SELECT 1 FROM consent)`,
+    )
+    .pluck();
   const stated = openStated(sqlite);
   return {
     add: (statement) => {
@@ -67,6 +73,9 @@ export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
       insert.run({ ...statement, isRepeated: isRepeated ? 1 : 0 });
     },
     settle: (customers) => {
+      if (isNothingSaid.get() === 1) {
+        return;
+      }
       for (const customer of customers) {
         clear.run(customer);
         for (const purpose of purposes.all(customer)) {

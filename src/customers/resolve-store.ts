@@ -178,7 +178,7 @@ async function resolveFile(
   file: string,
 ): Promise<void> {
   const observer = await observeFiles(duckdb, store, [file]);
-  const owners = await takeGroups(clock, desk, observer);
+  const { owners, changed } = await takeGroups(clock, desk, observer);
   await observer.own(owners);
   const said = new Set<number>();
   for await (const batch of observer.statements()) {
@@ -200,17 +200,24 @@ async function resolveFile(
       desk.profiles.addOrder(order);
     }
     const owning = new Set(activities.map((one) => one.identifierId));
-    desk.consents.settle(new Set(customersOf(desk, new Set([...said, ...owning]))));
+    for (const customer of customersOf(desk, new Set([...said, ...owning]))) {
+      changed.add(customer);
+    }
+    desk.consents.settle(changed);
     markResolved(store, [file]);
   })();
 }
 
-/** Stores and joins the names of every group; returns whose each is. */
+/** Stores and joins the names of every group; returns whose each is, and which customers changed. */
 async function takeGroups(
   clock: Clock,
   desk: Desk,
   observer: FileObserver,
-): Promise<(readonly [number, number])[]> {
+): Promise<{
+  readonly owners: (readonly [number, number])[];
+  readonly changed: Set<number>;
+}> {
+  const changed = new Set<number>();
   const all: { readonly group: number; readonly named: NamedLine }[] = [];
   for await (const batch of observer.groups()) {
     const named = batch.map(({ group, line }) => ({
@@ -218,21 +225,20 @@ async function takeGroups(
       named: { line, names: identifiersOf(line, desk.isBlocked) },
     }));
     desk.sqlite.transaction(() => {
-      const changed = observe(
-        desk,
-        named.map((one) => one.named),
-        clock.now(),
-      );
-      desk.consents.settle(changed);
+      const names = named.map((one) => one.named);
+      for (const customer of observe(desk, names, clock.now())) {
+        changed.add(customer);
+      }
     })();
     for (const one of named) {
       all.push(one);
     }
   }
-  return all.flatMap(({ group, named: { line, names } }) => {
+  const owners = all.flatMap(({ group, named: { line, names } }) => {
     const owner = ownerIdOf(desk, line, names);
     return owner === undefined ? [] : [[group, owner] as const];
   });
+  return { owners, changed };
 }
 
 async function takeRecent(desk: Desk, observer: FileObserver): Promise<void> {
