@@ -31,7 +31,7 @@ export interface Collector {
 
 interface Waiting {
   readonly batch: ArrivedBatch;
-  readonly resolve: (isNew: readonly boolean[]) => void;
+  readonly resolve: (isNew: Novelty[number]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -59,13 +59,13 @@ export function createCollector(store: Store, clock: Clock): Collector {
     collect: async ({ source, calls, ...envelope }) => {
       const receivedAt = clock.now();
       const arrivals = calls.map((call) => arrivalOf(call, { ...envelope, receivedAt }));
-      const isNew = await new Promise<readonly boolean[]>((resolve, reject) => {
+      const isNew = await new Promise<Novelty[number]>((resolve, reject) => {
         if (waiting.length === 0) {
           setImmediate(flush);
         }
         waiting.push({ batch: { source, arrivals }, resolve, reject });
       });
-      return arrivals.map((arrival, index) => resultOf(arrival, isNew[index] === true));
+      return arrivals.map((arrival, index) => resultOf(arrival, isNew[index] ?? false));
     },
   };
 }
@@ -87,10 +87,12 @@ function setAside(call: unknown, refusal: Refusal, { receivedAt }: Envelope): Ar
   return { refusal, content, receivedAt };
 }
 
-function resultOf(arrival: Arrival, isNew: boolean): MessageResult {
+function resultOf(arrival: Arrival, isNew: boolean | Refusal): MessageResult {
   if ("refusal" in arrival) {
-    const { messageId, field, reason } = arrival.refusal;
-    return { messageId, status: "rejected", field, reason };
+    return { ...arrival.refusal, status: "rejected" };
+  }
+  if (typeof isNew === "object") {
+    return { ...isNew, status: "rejected" };
   }
   return { messageId: arrival.messageId, status: isNew ? "accepted" : "duplicate" };
 }

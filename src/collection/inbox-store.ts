@@ -2,6 +2,7 @@ import type { Store } from "../base/index.ts";
 import { KNOWN_EVENTS } from "./event.ts";
 import type { EventLine } from "./event-lines.ts";
 import type { Refusal } from "./segment-event.ts";
+import { ERASED_ON_REQUEST, erasedField, openTombstones } from "./tombstone-store.ts";
 
 /** A message that is to be kept, with its lines, or to be set aside, with why and what it was. */
 export type Arrival =
@@ -14,8 +15,8 @@ export interface ArrivedBatch {
   readonly arrivals: readonly Arrival[];
 }
 
-/** Per batch and message, whether it is new. */
-export type Novelty = readonly (readonly boolean[])[];
+/** Per batch and message, whether it is new, or why it is refused after all. */
+export type Novelty = readonly (readonly (boolean | Refusal)[])[];
 
 /** Writes to the inbox through statements that are prepared once. */
 export interface Inbox {
@@ -41,6 +42,7 @@ export function openInbox(store: Store): Inbox {
   const countUnknown = sqlite.prepare(
     "INSERT INTO unknown_event VALUES (?, ?, 1) ON CONFLICT (source, event) DO UPDATE SET message_count = message_count + 1",
   );
+  const refuseErased = openErasedRefusal(store);
   const add = (source: string, arrival: Arrival): boolean => {
     if ("refusal" in arrival) {
       const { messageId, field, reason } = arrival.refusal;
@@ -62,9 +64,44 @@ export function openInbox(store: Store): Inbox {
   };
   const append = sqlite.transaction(
     (batches: readonly ArrivedBatch[]): Novelty =>
-      batches.map(({ source, arrivals }) => arrivals.map((arrival) => add(source, arrival))),
+      batches.map(({ source, arrivals }) =>
+        arrivals.map((arrival) => refuseErased(source, arrival) ?? add(source, arrival)),
+      ),
   );
   return { append: (batches) => append.immediate(batches) };
+}
+
+/** Refuses what names an erased person and keeps that it came, not what. Call inside the transaction that appends. */
+function openErasedRefusal(
+  store: Store,
+): (source: string, arrival: Arrival) => Refusal | undefined {
+  const tombstones = openTombstones(store);
+  const note = store.sqlite.prepare(
+    "INSERT INTO rejected_message VALUES (NULL, ?, NULL, ?, ?, '', ?)",
+  );
+  return (source, arrival) => {
+    if (tombstones.isEmpty()) {
+      return undefined;
+    }
+    if ("refusal" in arrival) {
+      const { field, reason } = arrival.refusal;
+      if (!tombstones.isNamedIn(parsed(arrival.content))) {
+        return undefined;
+      }
+      note.run(source, field, reason, arrival.receivedAt);
+      return arrival.refusal;
+    }
+    const field = erasedField(tombstones, arrival.lines);
+    if (field === undefined) {
+      return undefined;
+    }
+    note.run(source, field, ERASED_ON_REQUEST, arrival.lines[0]?.knownAt ?? 0);
+    return { messageId: arrival.messageId, field, reason: ERASED_ON_REQUEST };
+  };
+}
+
+function parsed(content: string): unknown {
+  return content === "" ? null : (JSON.parse(content) as unknown);
 }
 
 /** The messages of a source that are not sealed yet, as rows of one column. */

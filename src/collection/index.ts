@@ -1,4 +1,5 @@
 /** Collection: events in, from every source, once each, into an immutable history. */
+export { type Backup, listBackups, makeBackup } from "./backup-store.ts";
 export {
   type Collector,
   type CollectRequest,
@@ -11,6 +12,7 @@ export {
   EVENT_TYPES,
   EventName,
   type EventType,
+  HISTORY_COLUMNS,
   PURPOSES,
   type Purpose,
   REFUND_EVENTS,
@@ -32,6 +34,7 @@ export {
   IDENTIFIER_TYPE_PATTERN,
   IDENTIFIER_TYPES,
   normaliseIdentifier,
+  regionOfPhone,
 } from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
 export {
@@ -48,4 +51,11 @@ export {
   type WriteKey,
 } from "./key-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export { forgetMessages } from "./message-store.ts";
+export { type RewrittenFile, rewriteHistory } from "./rewrite-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";
+export {
+  addTombstones,
+  countTombstones,
+  liftTombstone,
+} from "./tombstone-store.ts";

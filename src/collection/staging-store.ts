@@ -15,6 +15,7 @@ import { inboxMessageIds } from "./inbox-store.ts";
 import { type Mapping, mappedColumns } from "./mapping.ts";
 import { linkRefunds } from "./refund-store.ts";
 import { type FileFormat, readerSql, sourceSql, stageSql } from "./stage-sql.ts";
+import { ERASED_ON_REQUEST, refuseErasedRows } from "./tombstone-store.ts";
 
 /** What to read. */
 export interface StagingRequest {
@@ -56,6 +57,7 @@ export async function stage(
   await duckdb.run(
     `CREATE TEMP TABLE staged AS ${stageSql(mapping, format, unmapped, now)} ORDER BY row_number`,
   );
+  await refuseErasedRows(duckdb, store, "staged");
   step?.update(3, 8);
   if (mapping.fields.messageId === undefined) {
     await duckdb.run(
@@ -191,7 +193,8 @@ async function collectRejects(
      )
      SELECT * FROM (
        SELECT t.row_number + (SELECT count(*) FROM skipped WHERE good_before < t.row_number) AS row_number,
-              t.error.field AS field, t.error.reason AS reason, ${content} AS content
+              t.error.field AS field, t.error.reason AS reason,
+              CASE WHEN t.error.reason <> ${literal(ERASED_ON_REQUEST)} THEN ${content} END AS content
        FROM staged t JOIN source_row s ON s."#row" = t.row_number WHERE t.error IS NOT NULL
        UNION ALL SELECT row_number, field, reason, content FROM malformed
      ) ORDER BY row_number`,

@@ -1,10 +1,12 @@
 import { initialSchema } from "./0001-initial.ts";
 import { collectionSchema } from "./0002-collection.ts";
 import { identitySchema } from "./0003-identity.ts";
+import { rightsSchema } from "./0008-rights.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
 export const migrations: readonly { readonly name: string; readonly sql: string }[] = [
   { name: "0001-initial", sql: initialSchema },
   { name: "0002-collection", sql: collectionSchema },
   { name: "0003-identity", sql: identitySchema },
+  { name: "0008-rights", sql: rightsSchema },
 ];
