@@ -8,7 +8,7 @@ import {
   importRuns,
   readMapping,
 } from "./collection/index.ts";
-import { countCustomers, resolveCustomers } from "./customers/index.ts";
+import { countCustomers, resolveAgain, resolveCustomers } from "./customers/index.ts";
 import { featureCatalogue, openOfflineStore } from "./features/index.ts";
 import { findChampion, MODEL_NAMES, parseModelName } from "./models/index.ts";
 import { currentRun } from "./predictions/index.ts";
@@ -66,11 +66,16 @@ export function addDataCommands(program: Command): void {
   program
     .command("resolve")
     .description("give every identifier of the history its customer (import does it, too)")
+    .option(
+      "--all",
+      "forget who is who and read it again from the whole history, by the rules of now",
+    )
     .option("--json", "answer as JSON")
-    .action(async (options: { json?: boolean }, command: Command) => {
+    .action(async (options: { all?: boolean; json?: boolean }, command: Command) => {
       await withService(command, options, (service) =>
         asWriter(service, async () => {
-          const resolution = await resolveCustomers(service.store, service.clock);
+          const resolve = options.all === true ? resolveAgain : resolveCustomers;
+          const resolution = await resolve(service.store, service.clock);
           answer(
             options,
             resolution,

@@ -3,8 +3,12 @@ import { Command, CommanderError, Option } from "commander";
 import { type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
 import { addAudienceCommands } from "./cli-audiences.ts";
 import { addCollectionCommands } from "./cli-collection.ts";
+import { addCustomerCommands } from "./cli-customers.ts";
 import { addDataCommands } from "./cli-data.ts";
+import { addDuplicateCommands } from "./cli-duplicates.ts";
 import { addModelCommands } from "./cli-models.ts";
+import { addReceiptCommands } from "./cli-receipts.ts";
+import { addRightsCommands } from "./cli-rights.ts";
 import { addServeCommands } from "./cli-serve.ts";
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
@@ -37,6 +41,10 @@ export function createProgram(): Command {
   addServeCommands(program);
   addDataCommands(program);
   addCollectionCommands(program);
+  addCustomerCommands(program);
+  addRightsCommands(program);
+  addReceiptCommands(program);
+  addDuplicateCommands(program);
   addModelCommands(program);
   addAudienceCommands(program);
   return program;

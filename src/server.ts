@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
 import { sealInbox } from "./collection/index.ts";
+import { createLiveResolver } from "./customers/index.ts";
 import { asWriter, type Service } from "./service.ts";
 import { createApp } from "./web/index.ts";
 
@@ -12,8 +13,9 @@ export interface RunningServer {
 }
 
 const SEAL_INTERVAL_MS = 60_000;
+const RESOLVE_INTERVAL_MS = 50;
 
-/** Serves the API and seals the inbox every minute. Throws `conflict` where the port is taken. */
+/** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken. */
 export async function startServer(
   service: Service,
   host: string,
@@ -25,7 +27,9 @@ export async function startServer(
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
   const seal = sealing(service);
+  const resolve = resolving(service);
   const stopSealing = every(SEAL_INTERVAL_MS, () => void seal());
+  const stopResolving = every(RESOLVE_INTERVAL_MS, resolve);
   return {
     url: `http://${host}:${address.port}`,
     close: async () => {
@@ -36,6 +40,8 @@ export async function startServer(
         });
         server.closeIdleConnections();
       });
+      stopResolving();
+      while (resolve());
       await seal();
     },
   };
@@ -53,6 +59,25 @@ function sealing(service: Service): () => Promise<void> {
     }
   };
   return () => (last = last.then(seal));
+}
+
+/** Resolves the next live lines; what fails waits for the next time, and is told once. */
+function resolving(service: Service): () => boolean {
+  const resolveNext = createLiveResolver(service.store, service.clock);
+  let isTold = false;
+  return () => {
+    try {
+      const isMore = resolveNext();
+      isTold = false;
+      return isMore;
+    } catch (error) {
+      if (!isTold) {
+        service.logger.error({ reason: messageOf(error) }, "not resolved");
+      }
+      isTold = true;
+      return false;
+    }
+  };
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

@@ -12,6 +12,7 @@ import {
 } from "./base/index.ts";
 import { removeUnlistedHistory } from "./collection/index.ts";
 import type { Config } from "./config.ts";
+import { resumeErasures } from "./customers/index.ts";
 import { hasBrowsing } from "./features/index.ts";
 import {
   defaultAsOf,
@@ -51,11 +52,12 @@ export async function openService(
   };
 }
 
-/** Runs what changes the history, alone: a second writer is refused, what a killed one left is removed. */
+/** Runs what changes the history, alone: a second writer is refused, what a killed one left is removed, an erasure it began is finished. */
 export async function asWriter<T>(service: Service, work: () => Promise<T>): Promise<T> {
   const release = acquireWriterLock(service.store);
   try {
     removeUnlistedHistory(service.store);
+    await resumeErasures(service.store, service.clock, service.config);
     return await work();
   } finally {
     release();

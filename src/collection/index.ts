@@ -52,6 +52,7 @@ export {
 } from "./key-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { forgetMessages } from "./message-store.ts";
+export { recordByOperator } from "./operator-store.ts";
 export { type RewrittenFile, rewriteHistory } from "./rewrite-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";
 export {

@@ -1,11 +1,6 @@
 import type { Sqlite, Store } from "../base/index.ts";
 import { parseMapping, sourceMappings } from "../collection/index.ts";
-import {
-  type ConsentStatement,
-  currentStatement,
-  type HeldStatement,
-  PREFERENCE_EVENT,
-} from "./consent.ts";
+import { type ConsentStatement, currentStatement, type HeldStatement } from "./consent.ts";
 
 /** What a customer agreed to, for one purpose. `recordedAt` is when it was said, in epoch milliseconds. */
 export interface Consent {
@@ -19,28 +14,28 @@ export interface Consent {
 
 /** Writes statements and what follows from them. Call inside a transaction. */
 export interface ConsentWriter {
-  add(statement: ConsentStatement, event: string | null): void;
+  add(statement: ConsentStatement): void;
   /** Works out what counts for these customers. */
   settle(customers: Iterable<number>): void;
 }
 
-interface Neighbour {
-  readonly status: "granted" | "denied";
-  readonly statedAt: number;
-}
-
 const COLUMNS =
-  "s.identifier_id AS identifierId, s.purpose, s.stated_at AS statedAt, s.source, s.status, s.basis, s.jurisdiction, s.known_at AS knownAt";
+  "s.identifier_id AS identifierId, s.purpose, s.stated_at AS statedAt, s.source, s.status, s.is_repeated AS isRepeated, s.basis, s.jurisdiction, s.known_at AS knownAt";
 
 /** The writer of a store's consents. */
 export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
   const insert = sqlite.prepare(
-    `INSERT INTO consent_statement VALUES (@identifierId, @purpose, @statedAt, @source, @status, @basis, @jurisdiction, @knownAt)
-     ON CONFLICT DO UPDATE SET status = CASE WHEN 'denied' IN (status, excluded.status) THEN 'denied' ELSE 'granted' END`,
+    `INSERT INTO consent_statement (identifier_id, purpose, source, status, is_repeated, stated_at, basis, jurisdiction, known_at)
+     VALUES (@identifierId, @purpose, @source, @status, @isRepeated, @statedAt, @basis, @jurisdiction, @knownAt)
+     ON CONFLICT DO NOTHING`,
   );
-  const previous = sqlite.prepare<[number, string, number], Neighbour>(
-    `SELECT status, stated_at AS statedAt FROM consent_statement
-     WHERE identifier_id = ? AND purpose = ? AND stated_at <= ? ORDER BY stated_at DESC, status LIMIT 1`,
+  const repeated = sqlite
+    .prepare<[number, string, string, string], number>(
+      "SELECT stated_at FROM consent_statement WHERE identifier_id = ? AND purpose = ? AND source = ? AND status = ? AND is_repeated = 1",
+    )
+    .pluck();
+  const forget = sqlite.prepare(
+    "DELETE FROM consent_statement WHERE identifier_id = ? AND purpose = ? AND source = ? AND status = ? AND is_repeated = 1",
   );
   const purposes = sqlite
     .prepare<[number], string>(
@@ -58,15 +53,18 @@ export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
   );
   const stated = openStated(sqlite);
   return {
-    add: (statement, event) => {
-      const { identifierId, purpose, statedAt, status } = statement;
-      // A repeated answer is news only where the person gave it again.
-      const isRepeat =
-        event !== PREFERENCE_EVENT &&
-        previous.get(identifierId, purpose, statedAt)?.status === status;
-      if (!isRepeat) {
-        insert.run(statement);
+    add: (statement) => {
+      const { identifierId, purpose, source, status, statedAt, isRepeated } = statement;
+      if (isRepeated) {
+        const known = repeated.get(identifierId, purpose, source, status);
+        const isNews =
+          known === undefined || (status === "granted" ? statedAt < known : statedAt > known);
+        if (!isNews) {
+          return;
+        }
+        forget.run(identifierId, purpose, source, status);
       }
+      insert.run({ ...statement, isRepeated: isRepeated ? 1 : 0 });
     },
     settle: (customers) => {
       for (const customer of customers) {

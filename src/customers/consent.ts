@@ -1,3 +1,4 @@
+import { compareText } from "./identity-rules.ts";
 import type { SeenLine } from "./observation.ts";
 
 /** What a person said, once, of one purpose. Instants in epoch milliseconds. */
@@ -7,6 +8,11 @@ export interface ConsentStatement {
   readonly statedAt: number;
   readonly source: string;
   readonly status: "granted" | "denied";
+  /**
+   * Sent along with an event: what a browser or a table remembers. Of these the first grant and the last
+   * denial count, whatever the order in which they arrive.
+   */
+  readonly isRepeated: boolean;
   readonly basis: string;
   readonly jurisdiction: string | null;
   readonly knownAt: number;
@@ -17,8 +23,8 @@ export interface HeldStatement extends ConsentStatement {
   readonly linkedAt: number;
 }
 
-/** The event by which a person sets preferences; others only repeat what a browser remembers. */
-export const PREFERENCE_EVENT = "Segment Consent Preference Updated";
+/** The event by which a person sets preferences. */
+const PREFERENCE_EVENT = "Segment Consent Preference Updated";
 
 /** The statements of a line. */
 export function statementsOf(line: SeenLine, identifierId: number): ConsentStatement[] {
@@ -35,6 +41,7 @@ export function statementsOf(line: SeenLine, identifierId: number): ConsentState
             statedAt: line.occurredAt,
             source: line.source,
             status: isGranted ? ("granted" as const) : ("denied" as const),
+            isRepeated: line.event !== PREFERENCE_EVENT,
             basis: line.event === PREFERENCE_EVENT ? "stated preference" : "sent with an event",
             jurisdiction: typeof jurisdiction === "string" ? jurisdiction : null,
             knownAt: line.knownAt,
@@ -52,7 +59,7 @@ export function statementsOf(line: SeenLine, identifierId: number): ConsentState
 export function currentStatement(statements: readonly HeldStatement[]): HeldStatement | undefined {
   const inTime = [...statements].sort(
     (a, b) =>
-      a.statedAt - b.statedAt || strictness(a) - strictness(b) || a.source.localeCompare(b.source),
+      a.statedAt - b.statedAt || strictness(a) - strictness(b) || compareText(a.source, b.source),
   );
   const standing = inTime.filter(
     (one) => one.status === "denied" && !inTime.some((other) => lifts(other, one)),

@@ -1,4 +1,5 @@
 import { ServiceError, type Store } from "../base/index.ts";
+import { normaliseIdentifier } from "../collection/index.ts";
 import type { Consent } from "./consent-store.ts";
 import type { Identifier } from "./identity-rules.ts";
 
@@ -20,18 +21,19 @@ export function countCustomers(store: Store): number {
   );
 }
 
-/** The id of the customer behind an identifier. Throws `not-found` where there is none. */
-export function findCustomerId(store: Store, identifier: Identifier): number {
-  const id = store.sqlite
+/**
+ * The id of the customer behind an identifier, which may be written as people write it (an e-mail address
+ * in capitals). Throws `not-found` where there is none.
+ */
+export function findCustomerId(store: Store, { type, value }: Identifier): number {
+  const find = store.sqlite
     .prepare<[string, string], number | null>(
       "SELECT customer_id FROM identifier WHERE type = ? AND value = ?",
     )
-    .pluck()
-    .get(identifier.type, identifier.value);
+    .pluck();
+  const id = find.get(type, value) ?? find.get(type, normaliseIdentifier(type, value) ?? "");
   if (id === undefined || id === null) {
-    throw new ServiceError("not-found", `no customer has this ${identifier.type}`, {
-      field: identifier.type,
-    });
+    throw new ServiceError("not-found", `no customer has this ${type}`, { field: type });
   }
   return id;
 }

@@ -28,6 +28,7 @@ export interface Identity {
     ids: readonly number[],
     separations: readonly (readonly [number, number])[],
     links: readonly GraphLink[],
+    liftedSeparations: readonly (readonly [number, number])[],
   ): Preview;
 }
 
@@ -112,7 +113,7 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
   return {
     find: ({ type, value }) => find.get(type, value),
     divide,
-    preview: (ids, separations, moreLinks) => {
+    preview: (ids, separations, moreLinks, lifted) => {
       const components = ids.map((id) => links.component(id));
       const identifiers = [
         ...new Map(
@@ -126,7 +127,9 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
         ]),
       );
       const all = [...linked.values()];
-      const apart = [...components.flatMap((one) => one.separations), ...separations];
+      const apart = [...components.flatMap((one) => one.separations), ...separations].filter(
+        (pair) => !lifted.some(([low, high]) => pair[0] === low && pair[1] === high),
+      );
       return { identifiers, links: all, partition: partition(identifiers, all, apart, rules) };
     },
     observe: (identifiers, seenLinks, now) => {
@@ -172,7 +175,7 @@ interface Changes {
 function openChanges(sqlite: Sqlite): Changes {
   const addCustomer = sqlite.prepare(
     `INSERT INTO customer (id, first_seen_at) VALUES (?, ?)
-     ON CONFLICT (id) DO UPDATE SET first_seen_at = min(first_seen_at, excluded.first_seen_at), merged_into = NULL`,
+     ON CONFLICT (id) DO UPDATE SET first_seen_at = excluded.first_seen_at, merged_into = NULL`,
   );
   const mergeCustomer = sqlite.prepare("UPDATE customer SET merged_into = ? WHERE id = ?");
   const assign = sqlite.prepare(
@@ -190,17 +193,20 @@ function openChanges(sqlite: Sqlite): Changes {
     divided: Partition,
     changed: Set<number>,
   ): void => {
-    const firstSeen = firstSights(identifiers, divided);
     for (const one of moved) {
-      const to = divided.belonging.get(one.id);
-      if (to !== undefined) {
-        addCustomer.run(to.customerId, firstSeen.get(to.customerId) ?? one.firstSeenAt);
-        assign.run(to.customerId, to.linkedAt, one.id);
-        changed.add(to.customerId);
-      }
+      changed.add(divided.belonging.get(one.id)?.customerId ?? one.id);
       if (one.customerId !== null) {
         changed.add(one.customerId);
       }
+    }
+    for (const [customer, firstSeenAt] of firstSights(identifiers, divided)) {
+      if (changed.has(customer)) {
+        addCustomer.run(customer, firstSeenAt);
+      }
+    }
+    for (const one of moved) {
+      const to = divided.belonging.get(one.id);
+      assign.run(to?.customerId ?? one.id, to?.linkedAt ?? 0, one.id);
     }
   };
 

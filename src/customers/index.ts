@@ -1,7 +1,47 @@
 /** Customers: who it was. Every identifier belongs to one customer; consent is kept per purpose. */
-export { accessPerson } from "./access-store.ts";
 export type { Consent } from "./consent-store.ts";
 export { type Customer, countCustomers, findCustomer, listCustomers } from "./customer-store.ts";
+export {
+  type Decision,
+  DUPLICATE_STATUSES,
+  type Duplicate,
+  type DuplicateStatus,
+  decideDuplicate,
+  getDuplicate,
+  listDuplicates,
+  type SearchOptions,
+  type SearchReport,
+  searchDuplicates,
+} from "./duplicate-store.ts";
+export type { Explanation } from "./duplicates/explain.ts";
+export { PERSON_FIELDS, type PersonField } from "./duplicates/fields.ts";
+export { type Found, findDuplicates } from "./duplicates/find-store.ts";
+export { type Identifier, type IdentityRules, parseIdentityRules } from "./identity-rules.ts";
+export {
+  readIdentityRules as identityRules,
+  writeIdentityRules as setIdentityRules,
+} from "./identity-rules-store.ts";
+export { type PersonRecord, personOfIdentifier } from "./person-store.ts";
+export {
+  type EventCount,
+  type OrderTotal,
+  type Profile,
+  type ProfileChannel,
+  type ProfileIdentifier,
+  type ProfileLimits,
+  type ProfileOrder,
+  type ProfileTrait,
+  readProfile,
+  type TimelineLine,
+} from "./profile-store.ts";
+export {
+  createLiveResolver,
+  type Resolution,
+  resolveAgain,
+  resolveCustomers,
+  writeIdentity,
+} from "./resolve-store.ts";
+export { accessPerson } from "./rights/access-store.ts";
 export {
   ERASURE_STEPS,
   type ErasureOptions,
@@ -10,11 +50,15 @@ export {
   erasePerson,
   previewErasure,
   resumeErasures,
-} from "./erase-store.ts";
-export { type Erasure, listErasures, pendingErasures, readReceipt } from "./erasure-store.ts";
-export type { Identifier } from "./identity-rules.ts";
-export { type Receipt, type SignedReceipt, verifyReceipt } from "./receipt.ts";
-export { createLiveResolver, type Resolution, resolveCustomers } from "./resolve-store.ts";
+} from "./rights/erase-store.ts";
+export {
+  type Erasure,
+  listErasures,
+  pendingErasures,
+  readReceipt,
+} from "./rights/erasure-store.ts";
+export { type Receipt, type SignedReceipt, verifyReceipt } from "./rights/receipt.ts";
+export { rectifyPerson } from "./rights/rectify-store.ts";
 export { identitySql, resolvedLinesSql } from "./snapshot-store.ts";
 export {
   type CustomerChange,

@@ -1,4 +1,4 @@
-import type { Clock, DuckDb, Sqlite, Store } from "../base/index.ts";
+import type { Clock, DuckDb, Store } from "../base/index.ts";
 import {
   historyFiles,
   inboxLinesAfter,
@@ -6,27 +6,21 @@ import {
   markResolved,
   resolvedThrough,
 } from "../collection/index.ts";
-import { statementsOf } from "./consent.ts";
-import { type ConsentWriter, openConsentWriter, recordStatedConsent } from "./consent-store.ts";
+import { recordStatedConsent } from "./consent-store.ts";
 import { countCustomers } from "./customer-store.ts";
-import { blocker } from "./identity-rules.ts";
-import { readIdentityRules } from "./identity-rules-store.ts";
-import { type Identity, openIdentity } from "./identity-store.ts";
 import {
-  type IsBlocked,
-  identifiersOf,
-  linksOf,
-  ownerOf,
-  type SeenIdentifier,
-  type SeenLine,
-} from "./observation.ts";
+  customersOf,
+  type Desk,
+  type NamedLine,
+  observe,
+  openDesk,
+  ownerIdOf,
+  takeLines,
+  takeStatements,
+} from "./desk-store.ts";
+import { identifiersOf } from "./observation.ts";
 import { type FileObserver, observeFiles } from "./observe-store.ts";
-import {
-  NO_CHANNEL,
-  openProfileWriter,
-  orderPartOf,
-  type ProfileWriter,
-} from "./profile-write-store.ts";
+import type { ProfileWriter } from "./profile-write-store.ts";
 import { writeSnapshot } from "./snapshot-store.ts";
 
 /** What a resolution did. */
@@ -34,26 +28,6 @@ export interface Resolution {
   readonly newCustomers: number;
   readonly newIdentifiers: number;
   readonly customers: number;
-}
-
-/** What resolving works with, prepared once. */
-interface Desk {
-  readonly sqlite: Sqlite;
-  readonly identity: Identity;
-  readonly profiles: ProfileWriter;
-  readonly consents: ConsentWriter;
-  readonly isBlocked: IsBlocked;
-}
-
-function openDesk(store: Store): Desk {
-  const rules = readIdentityRules(store);
-  return {
-    sqlite: store.sqlite,
-    identity: openIdentity(store.sqlite, rules),
-    profiles: openProfileWriter(store.sqlite),
-    consents: openConsentWriter(store.sqlite),
-    isBlocked: blocker(rules),
-  };
 }
 
 const ROWS_PER_TRANSACTION = 20_000;
@@ -66,7 +40,7 @@ const ROWS_PER_TRANSACTION = 20_000;
 export async function resolveCustomers(store: Store, clock: Clock): Promise<Resolution> {
   const before = counts(store);
   const desk = openDesk(store);
-  resolveLines(store, clock, desk);
+  resolveInbox(store, clock, desk);
   const duckdb = await store.openDuckDb();
   try {
     for (const file of historyFiles(store, "unresolved")) {
@@ -85,6 +59,44 @@ export async function resolveCustomers(store: Store, clock: Clock): Promise<Reso
   };
 }
 
+/**
+ * Forgets who is who and what profiles say, and reads both again from the inbox and the history, by the
+ * rules of now; an operator's joins and separations stay, customers keep their ids.
+ */
+export async function resolveAgain(store: Store, clock: Clock): Promise<Resolution> {
+  store.sqlite.transaction(() => {
+    store.sqlite.exec(`
+      DELETE FROM identifier_activity;
+      DELETE FROM order_summary;
+      DELETE FROM recent_event;
+      DELETE FROM trait;
+      DELETE FROM consent_statement;
+      DELETE FROM identifier_link WHERE origin <> 'operator';
+      UPDATE identifier SET status = 'active', stronger_link_count = 0;
+      UPDATE history_file SET is_resolved = 0;
+      UPDATE resolve_position SET inbox_through = 0`);
+  })();
+  const resolution = await resolveCustomers(store, clock);
+  const { sqlite } = store;
+  const ids = sqlite.prepare<[], number>("SELECT id FROM identifier ORDER BY id").pluck().all();
+  sqlite.transaction(() => {
+    const desk = openDesk(store);
+    desk.consents.settle(desk.identity.divide(ids, clock.now()));
+  })();
+  await writeIdentity(store, clock);
+  return { ...resolution, customers: countCustomers(store) };
+}
+
+/** Brings the snapshot for batch jobs up to date, where an operator changed who is who. */
+export async function writeIdentity(store: Store, clock: Clock): Promise<void> {
+  const duckdb = await store.openDuckDb({ memoryLimitMiB: 400 });
+  try {
+    await writeSnapshot(store, clock, duckdb);
+  } finally {
+    duckdb.close();
+  }
+}
+
 function counts(store: Store): { readonly customers: number; readonly identifiers: number } {
   const identifiers = store.sqlite
     .prepare<[], number>("SELECT count(*) FROM identifier")
@@ -93,121 +105,45 @@ function counts(store: Store): { readonly customers: number; readonly identifier
   return { customers: countCustomers(store), identifiers: identifiers ?? 0 };
 }
 
-/** The lines of a message stay together: a file's rows are many, an inbox's batch is small. */
+/** A batch holds up the event loop; what it leaves comes next. */
 const INBOX_BATCH = 500;
 
-/** Takes live lines to their customers; the returned function does so for what came since it was last called. */
-export function createLiveResolver(store: Store, clock: Clock): () => number {
-  const desk = openDesk(store);
-  return () => resolveLines(store, clock, desk);
-}
-
-/** Resolves what waits in the inbox; returns how many lines. */
-function resolveLines(store: Store, clock: Clock, desk: Desk): number {
-  let resolved = 0;
-  const next = store.sqlite.transaction((): number => {
-    const lines = inboxLinesAfter(store.sqlite, resolvedThrough(store.sqlite), INBOX_BATCH);
-    const last = lines.at(-1);
-    if (last !== undefined) {
-      takeLines(desk, lines, clock.now());
-      markInboxResolved(store.sqlite, last.sequence);
+/**
+ * Takes live lines to their customers as they come: the returned function resolves the next of them, a
+ * small batch, and says whether more wait.
+ */
+export function createLiveResolver(store: Store, clock: Clock): () => boolean {
+  const rulesOf = store.sqlite.prepare<[], number>("SELECT updated_at FROM identity_rules").pluck();
+  let desk = openDesk(store);
+  let rulesAt = rulesOf.get();
+  return () => {
+    const now = rulesOf.get();
+    if (now !== rulesAt) {
+      desk = openDesk(store);
+      rulesAt = now;
     }
-    return lines.length;
-  });
-  for (let count = next.immediate(); count > 0; count = next.immediate()) {
-    resolved += count;
-  }
-  return resolved;
+    return resolveBatch(store, clock, desk) === INBOX_BATCH;
+  };
 }
 
-function takeLines(desk: Desk, lines: readonly SeenLine[], now: number): void {
-  const named = lines.map((line) => ({ line, names: identifiersOf(line, desk.isBlocked) }));
-  const changed = observe(desk, named, now);
-  const touched = new Set<number>();
-  for (const { line, names } of named) {
-    const owner = ownerIdOf(desk, line, names);
-    if (owner !== undefined) {
-      takeLine(desk, line, owner);
-      touched.add(owner);
-    }
-  }
-  for (const id of touched) {
-    desk.profiles.trimRecent(id);
-  }
-  desk.consents.settle(new Set([...changed, ...customersOf(desk, touched)]));
+/** Resolves all that waits in the inbox. */
+function resolveInbox(store: Store, clock: Clock, desk: Desk): void {
+  while (resolveBatch(store, clock, desk) > 0);
 }
 
-function takeLine(desk: Desk, line: SeenLine, identifierId: number): void {
-  const { source, occurredAt, channel } = line;
-  desk.profiles.addActivity({
-    identifierId,
-    source,
-    channel: channel ?? NO_CHANNEL,
-    eventCount: line.line === 0 ? 1 : 0,
-    firstAt: occurredAt,
-    lastAt: occurredAt,
-  });
-  const part = orderPartOf(line, identifierId);
-  if (part !== undefined) {
-    desk.profiles.addOrder(part);
-  }
-  desk.profiles.addRecent({ ...line, identifierId });
-  takeStatements(desk, line, identifierId);
-}
-
-function takeStatements(desk: Desk, line: SeenLine, identifierId: number): void {
-  const { source, occurredAt, knownAt } = line;
-  const traits = line.traits === null ? {} : (JSON.parse(line.traits) as Record<string, unknown>);
-  for (const [name, value] of Object.entries(traits)) {
-    desk.profiles.addTrait({
-      identifierId,
-      name,
-      value: JSON.stringify(value),
-      source,
-      occurredAt,
-      knownAt,
-    });
-  }
-  for (const statement of statementsOf(line, identifierId)) {
-    desk.consents.add(statement, line.event);
-  }
-}
-
-interface NamedLine {
-  readonly line: SeenLine;
-  readonly names: ReturnType<typeof identifiersOf>;
-}
-
-function observe(desk: Desk, named: readonly NamedLine[], now: number): ReadonlySet<number> {
-  const seen = new Map<string, SeenIdentifier>();
-  for (const { line, names } of named) {
-    for (const { type, value } of names) {
-      const key = `${type}\n${value}`;
-      const earlier = seen.get(key);
-      if (earlier === undefined || line.occurredAt < earlier.firstSeenAt) {
-        seen.set(key, { type, value, source: line.source, firstSeenAt: line.occurredAt });
-      }
-    }
-  }
-  const links = named.flatMap(({ line, names }) => linksOf(line, names));
-  return desk.identity.observe([...seen.values()], links, now).changed;
-}
-
-/** The identifier a line belongs to: the strongest that is not shared. */
-function ownerIdOf(desk: Desk, line: SeenLine, names: NamedLine["names"]): number | undefined {
-  const usable = names.flatMap((name) => {
-    const stored = desk.identity.find(name);
-    return stored?.status === "active" ? [{ ...name, id: stored.id }] : [];
-  });
-  const owner = ownerOf(line, usable);
-  return usable.find((one) => one.type === owner?.type && one.value === owner.value)?.id;
-}
-
-function customersOf(desk: Desk, identifiers: Iterable<number>): number[] {
-  const read = desk.sqlite
-    .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
-    .pluck();
-  return [...identifiers].flatMap((id) => read.get(id) ?? []);
+/** Resolves the next lines of the inbox; returns how many. */
+function resolveBatch(store: Store, clock: Clock, desk: Desk): number {
+  const waiting = inboxLinesAfter(store.sqlite, resolvedThrough(store.sqlite), 1);
+  return waiting.length === 0
+    ? 0
+    : store.sqlite
+        .transaction((): number => {
+          const lines = inboxLinesAfter(store.sqlite, resolvedThrough(store.sqlite), INBOX_BATCH);
+          takeLines(desk, lines, clock.now());
+          markInboxResolved(store.sqlite, lines.at(-1)?.sequence ?? resolvedThrough(store.sqlite));
+          return lines.length;
+        })
+        .immediate();
 }
 
 /** Everything that can be told twice first; what adds up comes last, in the transaction that marks the file. */

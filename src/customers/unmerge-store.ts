@@ -1,10 +1,11 @@
 import { type Clock, ServiceError, type Store } from "../base/index.ts";
+import { normaliseIdentifier } from "../collection/index.ts";
 import { openConsentWriter } from "./consent-store.ts";
 import { findCustomerId } from "./customer-store.ts";
 import type { StoredIdentifier } from "./identity-graph.ts";
 import type { Identifier } from "./identity-rules.ts";
 import { readIdentityRules } from "./identity-rules-store.ts";
-import { type Identity, openIdentity, type Preview } from "./identity-store.ts";
+import { openIdentity, type Preview } from "./identity-store.ts";
 import { openLinks } from "./link-store.ts";
 
 /** A merge or an unmerge, as it was recorded. Instants in epoch milliseconds. */
@@ -77,7 +78,8 @@ function linkOf(
 
 /**
  * What would change if two identifiers were told apart (or joined), without changing it. Throws
- * `not-found` for an unknown identifier, `invalid-input` where they already are as asked.
+ * `not-found` for an unknown identifier, `invalid-input` for one and the same or for two that are joined
+ * already, `conflict` where a separation keeps apart what should be joined.
  */
 export function previewVerdict(
   store: Store,
@@ -85,19 +87,13 @@ export function previewVerdict(
   one: Identifier,
   other: Identifier,
 ): EffectPreview {
-  const identity = openIdentity(store.sqlite, readIdentityRules(store));
-  const [a, b] = bothOf(store, identity, verdict, one, other);
-  const now = a.firstSeenAt;
-  const preview =
-    verdict === "separate"
-      ? identity.preview([a.id, b.id], [pairOf(a, b)], [])
-      : identity.preview([a.id, b.id], [], [operatorLink(a, b, now)]);
-  return effectOf(store, preview);
+  return preview(store, verdict, storedOf(store, one), storedOf(store, other));
 }
 
 /**
- * Tells two identifiers apart for good: everything connected is divided again by replaying its links,
- * and each part has the customer id and the history it had. Throws as `previewVerdict` does.
+ * Tells two identifiers apart for good, also before anything joined them: everything connected is divided
+ * again by replaying its links, and each part has the customer id and the history it had. Throws as
+ * `previewVerdict` does.
  */
 export function separateIdentifiers(
   store: Store,
@@ -106,7 +102,8 @@ export function separateIdentifiers(
   other: Identifier,
   reason: string,
 ): EffectPreview {
-  return decide(store, clock, "separate", one, other, reason);
+  const [a, b] = [storedOf(store, one), storedOf(store, other)];
+  return decide(store, clock, "separate", a, b, reason);
 }
 
 /** Joins two identifiers' customers on an operator's word, which only a separation outweighs. */
@@ -117,25 +114,84 @@ export function joinIdentifiers(
   other: Identifier,
   reason: string,
 ): EffectPreview {
-  return decide(store, clock, "join", one, other, reason);
+  const [a, b] = [storedOf(store, one), storedOf(store, other)];
+  return decide(store, clock, "join", a, b, reason);
+}
+
+/**
+ * The same by identifiers' ids, for pairs that a search proposed: joining what is joined already changes
+ * nothing, and joining what was separated is a `conflict`.
+ */
+export function decidePair(
+  store: Store,
+  clock: Clock,
+  verdict: Verdict,
+  ids: readonly [number, number],
+  reason: string,
+): void {
+  const [a, b] = ids.map((id) => storedById(store, id));
+  const isDone = verdict === "join" && a?.customerId === b?.customerId;
+  if (a === undefined || b === undefined || isDone) {
+    return;
+  }
+  if (verdict === "join" && isSeparated(store, pairOf(a, b))) {
+    throw new ServiceError("conflict", APART, { field: "identifiers" });
+  }
+  decide(store, clock, verdict, a, b, reason);
+}
+
+const APART = "an earlier separation keeps these two customers apart";
+
+function isSeparated(store: Store, [low, high]: readonly [number, number]): boolean {
+  const find = store.sqlite.prepare<[number, number], number>(
+    "SELECT 1 FROM identifier_separation WHERE low_id = ? AND high_id = ?",
+  );
+  return find.get(low, high) !== undefined;
+}
+
+function preview(
+  store: Store,
+  verdict: Verdict,
+  a: StoredIdentifier,
+  b: StoredIdentifier,
+): EffectPreview {
+  if (a.id === b.id || (verdict === "join" && a.customerId === b.customerId)) {
+    const text =
+      a.id === b.id
+        ? "expected two different identifiers"
+        : "these two identifiers belong to one customer already";
+    throw new ServiceError("invalid-input", text, { field: "identifiers" });
+  }
+  const identity = openIdentity(store.sqlite, readIdentityRules(store));
+  const isJoin = verdict === "join";
+  const result = identity.preview(
+    [a.id, b.id],
+    isJoin ? [] : [pairOf(a, b)],
+    isJoin ? [operatorLink(a, b, a.firstSeenAt)] : [],
+    isJoin ? [pairOf(a, b)] : [],
+  );
+  const customerOf = (id: number): number | undefined =>
+    result.partition.belonging.get(id)?.customerId;
+  if (isJoin && customerOf(a.id) !== customerOf(b.id)) {
+    throw new ServiceError("conflict", APART, { field: "identifiers" });
+  }
+  return effectOf(store, result);
 }
 
 function decide(
   store: Store,
   clock: Clock,
   verdict: Verdict,
-  one: Identifier,
-  other: Identifier,
+  a: StoredIdentifier,
+  b: StoredIdentifier,
   reason: string,
 ): EffectPreview {
   const { sqlite } = store;
   const rules = readIdentityRules(store);
-  const identity = openIdentity(sqlite, rules);
+  const [low, high] = pairOf(a, b);
   return sqlite
     .transaction(() => {
-      const effect = previewVerdict(store, verdict, one, other);
-      const [a, b] = bothOf(store, identity, verdict, one, other);
-      const [low, high] = pairOf(a, b);
+      const effect = preview(store, verdict, a, b);
       if (verdict === "separate") {
         sqlite
           .prepare("INSERT OR REPLACE INTO identifier_separation VALUES (?, ?, ?, ?)")
@@ -151,35 +207,32 @@ function decide(
           .run(low, high);
         openLinks(sqlite, rules).addOperators(low, high, reason, clock.now());
       }
-      openConsentWriter(sqlite).settle(identity.divide([a.id, b.id], clock.now()));
+      const changed = openIdentity(sqlite, rules).divide([a.id, b.id], clock.now());
+      openConsentWriter(sqlite).settle(changed);
       return effect;
     })
     .immediate();
 }
 
-function bothOf(
-  store: Store,
-  identity: Identity,
-  verdict: Verdict,
-  one: Identifier,
-  other: Identifier,
-): readonly [StoredIdentifier, StoredIdentifier] {
-  const areOne = findCustomerId(store, one) === findCustomerId(store, other);
-  if (areOne !== (verdict === "separate")) {
-    const text = areOne
-      ? "belong to one customer already"
-      : "belong to different customers already";
-    throw new ServiceError("invalid-input", `these two identifiers ${text}`, {
-      field: "identifiers",
-    });
+const COLUMNS =
+  "id, type, value, customer_id AS customerId, status, first_seen_at AS firstSeenAt, linked_at AS linkedAt";
+
+function storedById(store: Store, id: number): StoredIdentifier | undefined {
+  return store.sqlite
+    .prepare<[number], StoredIdentifier>(`SELECT ${COLUMNS} FROM identifier WHERE id = ?`)
+    .get(id);
+}
+
+function storedOf(store: Store, { type, value }: Identifier): StoredIdentifier {
+  findCustomerId(store, { type, value });
+  const find = store.sqlite.prepare<[string, string], StoredIdentifier>(
+    `SELECT ${COLUMNS} FROM identifier WHERE type = ? AND value = ?`,
+  );
+  const stored = find.get(type, value) ?? find.get(type, normaliseIdentifier(type, value) ?? "");
+  if (stored === undefined) {
+    throw new ServiceError("not-found", `no customer has this ${type}`, { field: type });
   }
-  const [a, b] = [identity.find(one), identity.find(other)];
-  if (a === undefined || b === undefined || a.id === b.id) {
-    throw new ServiceError("invalid-input", "expected two different identifiers", {
-      field: "identifiers",
-    });
-  }
-  return [a, b];
+  return stored;
 }
 
 function pairOf(a: StoredIdentifier, b: StoredIdentifier): readonly [number, number] {

@@ -9,15 +9,19 @@ import { requestLog } from "./request-log.ts";
 import { audienceEndpoints } from "./routes/audiences.ts";
 import { collectionEndpoints } from "./routes/collection.ts";
 import { customerEndpoints } from "./routes/customers.ts";
+import { duplicateEndpoints } from "./routes/duplicates.ts";
 import { featureEndpoints } from "./routes/features.ts";
 import { healthEndpoints } from "./routes/health.ts";
 import { modelEndpoints } from "./routes/models.ts";
+import { profileEndpoints } from "./routes/profile.ts";
 import { pruningEndpoints } from "./routes/pruning.ts";
 
 const DESCRIBED: readonly Endpoint[] = [
   ...healthEndpoints,
   ...collectionEndpoints,
   ...customerEndpoints,
+  ...profileEndpoints,
+  ...duplicateEndpoints,
   ...audienceEndpoints,
   ...pruningEndpoints,
   ...modelEndpoints,

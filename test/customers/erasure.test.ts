@@ -26,7 +26,7 @@ import {
   type SignedReceipt,
   verifyReceipt,
 } from "../../src/customers/index.ts";
-import { textColumns } from "../../src/customers/remains-store.ts";
+import { textColumns } from "../../src/customers/rights/remains-store.ts";
 import { historyRows } from "../support/live.ts";
 import {
   accessed,
@@ -172,7 +172,6 @@ describe("erasing a person who was everywhere", () => {
         return [`${name} files`, rows.length] as const;
       }),
     ]);
-    shown.delete("table duplicate");
     for (const [name, rows] of shown) {
       expect(rows, name).to.be.greaterThan(0);
       expect(removed.get(name), name).to.equal(rows);
@@ -301,13 +300,13 @@ const NAMES = new Set(
    message.message_id rejected_message.message_id rejected_message.content rejected_message.reason
    identifier.value identifier_link.reason identifier_separation.reason customer_change.reason
    trait.name trait.value consent.basis consent_statement.basis order_summary.order_id recent_event.message_id recent_event.order_id
-   prediction.facts prediction.probabilities`.split(/\s+/),
+   prediction.facts prediction.probabilities duplicate.explanation`.split(/\s+/),
 );
 
 /** Columns that say nothing of persons, or only by a keyed hash. */
 const NAMELESS = new Set(
   `audience.kind audience.model_version audience.name audience.purpose audience.week audience_member.name audience_member.product
-   backup.folder consent.jurisdiction consent.origin consent.purpose consent.source consent.status consent_statement.jurisdiction
+   backup.folder duplicate.status duplicate.decided_by consent.jurisdiction consent.origin consent.purpose consent.source consent.status consent_statement.jurisdiction
    consent_statement.purpose consent_statement.source consent_statement.status customer_change.kind erasure.id erasure.receipt
    erasure.signature history_file.import_run_id history_file.name history_file.source identifier.source identifier.status
    identifier.type identifier_activity.channel identifier_activity.source identifier_link.origin identifier_link.source

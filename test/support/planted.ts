@@ -200,7 +200,9 @@ export async function plant(store: Store, folder: string): Promise<void> {
   await resolveCustomers(store, plantedClock);
   store.sqlite.exec(
     `INSERT INTO identifier_separation SELECT min(id), max(id), 'jan.jansen@voorbeeld.nl is not Eva', 0
-     FROM identifier WHERE type = 'user_id' AND value IN ('jan-7731', 'eva-2210')`,
+     FROM identifier WHERE type = 'user_id' AND value IN ('jan-7731', 'eva-2210');
+     INSERT INTO duplicate (left_identifier_id, right_identifier_id, match_weight, probability, explanation, found_at)
+     SELECT low_id, high_id, 3, 0.8, '{}', 0 FROM identifier_separation`,
   );
   publish(store);
   await exportAudiences(store, store.path("audiences"));

@@ -26,7 +26,7 @@ const BAD_INPUT: readonly (readonly [string, string])[] = [
   [`${CUSTOMERS}?offset=10`, "offset"],
   [`${CUSTOMERS}?offset=10&sort=id`, "offset, sort"],
   [`${CUSTOMERS}?__proto__=1`, "__proto__"],
-  [`${CUSTOMERS}/email/a`, "type"],
+  [`${CUSTOMERS}/E-mail/a`, "type"],
   [`${CUSTOMERS}/user_id/jan.jansen?fields=id`, "fields"],
   [`${POOL}?${cursor(1)}`, "cursor"],
   [`${POOL}?minimumProbability=`, "minimumProbability"],

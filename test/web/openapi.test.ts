@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { expect } from "chai";
 import { createWriteKey } from "../../src/collection/index.ts";
 import { ENDPOINTS } from "../../src/web/app.ts";
+import { addDuplicate } from "../support/identity.ts";
 import { clock, withShopApi } from "../support/web.ts";
 
 interface Operation {
@@ -20,6 +21,11 @@ interface Document {
 const SAMPLES: Readonly<Record<string, string>> = {
   "/v1/customers/{type}/{id}": "/v1/customers/user_id/jan.jansen",
   "/v1/customers/{type}/{id}/predictions": "/v1/customers/user_id/jan.jansen/predictions",
+  "/v1/customers/{type}/{id}/profile": "/v1/customers/user_id/jan.jansen/profile",
+  "/v1/customers/{type}/{id}/changes": "/v1/customers/user_id/jan.jansen/changes",
+  "/v1/duplicates/{id}": "/v1/duplicates/1",
+  "/v1/duplicates/{id}/join": "/v1/duplicates/1/join",
+  "/v1/duplicates/{id}/separate": "/v1/duplicates/1/separate",
   "/v1/audiences/{name}": "/v1/audiences/retargeting-pool?limit=2",
   "/v1/repurchase/{week}": "/v1/repurchase/2011-W50",
   "/v1/pruning/cut": "/v1/pruning/cut?budget=3",
@@ -44,7 +50,7 @@ describe("the OpenAPI document", () => {
         Object.keys(methods).map((method) => `${method} ${path}`),
       );
       expect(openapi).to.equal("3.1.0");
-      expect(routes).to.have.lengthOf(22);
+      expect(routes).to.have.lengthOf(28);
       expect(described).to.have.members(routes);
     });
   });
@@ -77,10 +83,11 @@ describe("the OpenAPI document", () => {
   it("is true: each answer is as its schema says, with nothing besides", async () => {
     await withShopApi(async ({ get, post, store }) => {
       const { key } = createWriteKey(store, clock, "webshop");
+      addDuplicate(store);
       for (const { method, path, body } of ENDPOINTS) {
         const answer = await (method === "get"
           ? get(SAMPLES[path] ?? path)
-          : post(path, key, { ...CALL, batch: [CALL] }));
+          : post(SAMPLES[path] ?? path, key, { ...CALL, batch: [CALL] }));
         expect(answer.status, path).to.equal(200);
         const parsed = body.safeParse(answer.body);
         expect(parsed.error?.issues, path).to.equal(undefined);

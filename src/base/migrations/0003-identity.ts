@@ -91,13 +91,14 @@ CREATE TABLE trait (
 CREATE TABLE consent_statement (
   identifier_id INTEGER NOT NULL REFERENCES identifier (id) ON DELETE CASCADE,
   purpose TEXT NOT NULL,
-  stated_at INTEGER NOT NULL,
   source TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('granted', 'denied')),
+  is_repeated INTEGER NOT NULL,
+  stated_at INTEGER NOT NULL,
   basis TEXT NOT NULL,
   jurisdiction TEXT,
   known_at INTEGER NOT NULL,
-  PRIMARY KEY (identifier_id, purpose, stated_at, source)
+  PRIMARY KEY (identifier_id, purpose, source, status, is_repeated, stated_at)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE stated_consent (
   source TEXT NOT NULL,

@@ -1,6 +1,7 @@
 import { initialSchema } from "./0001-initial.ts";
 import { collectionSchema } from "./0002-collection.ts";
 import { identitySchema } from "./0003-identity.ts";
+import { duplicatesSchema } from "./0004-duplicates.ts";
 import { rightsSchema } from "./0008-rights.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
@@ -8,5 +9,6 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
   { name: "0001-initial", sql: initialSchema },
   { name: "0002-collection", sql: collectionSchema },
   { name: "0003-identity", sql: identitySchema },
+  { name: "0004-duplicates", sql: duplicatesSchema },
   { name: "0008-rights", sql: rightsSchema },
 ];

@@ -79,7 +79,7 @@ function send(response: Response, answer: z.input<typeof results>): void {
 }
 
 /** The source of the write key that the request names as its user. Throws `unauthorized`. */
-function authorize({ store }: WebContext, request: Request): string {
+export function authorize({ store }: WebContext, request: Request): string {
   const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? "") ?? [];
   const [key = ""] = Buffer.from(encoded ?? "", "base64")
     .toString("utf8")

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { DAY_MS, type Store, toIso } from "../../base/index.ts";
-import { IDENTIFIER_TYPE_PATTERN } from "../../collection/index.ts";
 import { type Customer, findCustomer, listCustomers } from "../../customers/index.ts";
 import {
   currentRun,
@@ -22,13 +21,7 @@ import {
 } from "../answers.ts";
 import { type Answer, type Endpoint, endpoint } from "../endpoint.ts";
 import { cursorParameter, DEFAULT_LIMIT, limitParameter, pageOf } from "../input.ts";
-
-const byIdentifier = z.strictObject({
-  type: z
-    .string()
-    .regex(IDENTIFIER_TYPE_PATTERN, "expected a type such as user_id, email or anonymous_id"),
-  id: z.string().min(1),
-});
+import { byIdentifier } from "./profile.ts";
 
 const customer = z
   .strictObject({

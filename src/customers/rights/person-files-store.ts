@@ -7,8 +7,8 @@ import {
   removeStrays,
   type SqlRow,
   type Store,
-} from "../base/index.ts";
-import { IDENTIFIER_TYPES } from "../collection/index.ts";
+} from "../../base/index.ts";
+import { IDENTIFIER_TYPES } from "../../collection/index.ts";
 import { createMatcher, isNameField, type PersonMatcher } from "./person-matcher.ts";
 import type { Person } from "./person-store.ts";
 

@@ -1,5 +1,5 @@
-import { normaliseIdentifier, regionOfPhone } from "../collection/index.ts";
-import type { Identifier } from "./identity-rules.ts";
+import { normaliseIdentifier, regionOfPhone } from "../../collection/index.ts";
+import type { Identifier } from "../identity-rules.ts";
 
 /** Finds a person's identifiers in other data, however they are written. */
 export interface PersonMatcher {

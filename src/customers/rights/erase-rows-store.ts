@@ -1,5 +1,5 @@
-import { quoted, type Sqlite, type Store } from "../base/index.ts";
-import { forgetMessages } from "../collection/index.ts";
+import { quoted, type Sqlite, type Store } from "../../base/index.ts";
+import { forgetMessages } from "../../collection/index.ts";
 import type { MessageKey } from "./person-history-store.ts";
 import { createMatcher, ERASED, type PersonMatcher } from "./person-matcher.ts";
 import {

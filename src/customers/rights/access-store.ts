@@ -1,6 +1,6 @@
-import { type Clock, quoted, type Sqlite, type Store, toIso } from "../base/index.ts";
+import { type Clock, quoted, type Sqlite, type Store, toIso } from "../../base/index.ts";
+import type { Identifier } from "../identity-rules.ts";
 import { inboxLinesOf, rejectedMessagesOf } from "./erase-rows-store.ts";
-import type { Identifier } from "./identity-rules.ts";
 import { findInFiles } from "./person-files-store.ts";
 import { historyLinesOf } from "./person-history-store.ts";
 import {

@@ -1,6 +1,6 @@
-import { type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts";
-import { HISTORY_COLUMNS, historySql, rewriteHistory } from "../collection/index.ts";
-import type { Identifier } from "./identity-rules.ts";
+import { type DuckDb, literal, type SqlRow, type Store } from "../../base/index.ts";
+import { HISTORY_COLUMNS, historySql, rewriteHistory } from "../../collection/index.ts";
+import type { Identifier } from "../identity-rules.ts";
 import { createMatcher, mentionSql, type PersonMatcher } from "./person-matcher.ts";
 import { type LineNames, ownership, type Person } from "./person-store.ts";
 

@@ -1,4 +1,4 @@
-import { openStoreKey, ServiceError, type Store } from "../base/index.ts";
+import { openStoreKey, ServiceError, type Store } from "../../base/index.ts";
 import type { Person } from "./person-store.ts";
 import type { ReceiptStore, SignedReceipt } from "./receipt.ts";
 

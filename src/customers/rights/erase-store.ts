@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, openStoreKey, type Store, toIso } from "../base/index.ts";
-import { addTombstones, listBackups, removeUnlistedHistory } from "../collection/index.ts";
+import { type Clock, openStoreKey, type Store, toIso } from "../../base/index.ts";
+import { addTombstones, listBackups, removeUnlistedHistory } from "../../collection/index.ts";
+import type { Identifier } from "../identity-rules.ts";
+import { createLiveResolver, resolveCustomers, writeIdentity } from "../resolve-store.ts";
 import { eraseRows, type TableErasure } from "./erase-rows-store.ts";
 import {
   beginErasure,
@@ -12,7 +14,6 @@ import {
   readPlan,
   updatePlan,
 } from "./erasure-store.ts";
-import type { Identifier } from "./identity-rules.ts";
 import { eraseFromFiles, findInFiles } from "./person-files-store.ts";
 import {
   countNamed,
@@ -23,8 +24,6 @@ import {
 import { findPerson, type Person } from "./person-store.ts";
 import { type Receipt, type ReceiptStore, type SignedReceipt, signReceipt } from "./receipt.ts";
 import { cleanDatabase, emptyLog, searchFiles, searchTables } from "./remains-store.ts";
-import { createLiveResolver, resolveCustomers } from "./resolve-store.ts";
-import { writeSnapshot } from "./snapshot-store.ts";
 
 /** The steps of an erasure, in their order. */
 export const ERASURE_STEPS = [
@@ -68,11 +67,11 @@ export async function erasePerson(
   await resolveCustomers(store, clock);
   options.onStep?.("resolve");
   const id = randomUUID();
-  const resolveInbox = createLiveResolver(store, clock);
+  const resolveNext = createLiveResolver(store, clock);
   store.sqlite
     .transaction(() => {
       // Whoever came meanwhile is known, too; whoever comes from here on is refused.
-      resolveInbox();
+      while (resolveNext());
       const person = findPerson(store, identifier);
       const startedAt = clock.now();
       beginErasure(store, id, {
@@ -173,12 +172,7 @@ function ofTable({ table, removed, changed }: TableErasure): ReceiptStore {
 
 /** A new snapshot, and no older one. */
 async function renewSnapshot(store: Store, clock: Clock): Promise<void> {
-  const duckdb = await store.openDuckDb();
-  try {
-    await writeSnapshot(store, clock, duckdb);
-  } finally {
-    duckdb.close();
-  }
+  await writeIdentity(store, clock);
   const current = store.sqlite
     .prepare<[], string>("SELECT file FROM identity_snapshot ORDER BY generation DESC LIMIT 1")
     .pluck()

@@ -1,4 +1,4 @@
-import { isSignedBy, type StoreKey } from "../base/index.ts";
+import { isSignedBy, type StoreKey } from "../../base/index.ts";
 
 /** What one place lost. `changed` are rows of others that named the person. */
 export interface ReceiptStore {

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
-import { KEY_FILE, quoted, type Sqlite, type Store } from "../base/index.ts";
-import type { Identifier } from "./identity-rules.ts";
+import { KEY_FILE, quoted, type Sqlite, type Store } from "../../base/index.ts";
+import type { Identifier } from "../identity-rules.ts";
 import { isDistinctive, spellingsOf } from "./person-matcher.ts";
 import { tableNames } from "./person-store.ts";
 

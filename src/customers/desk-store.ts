@@ -1,0 +1,140 @@
+import type { Sqlite, Store } from "../base/index.ts";
+import { statementsOf } from "./consent.ts";
+import { type ConsentWriter, openConsentWriter } from "./consent-store.ts";
+import { blocker } from "./identity-rules.ts";
+import { readIdentityRules } from "./identity-rules-store.ts";
+import { type Identity, openIdentity } from "./identity-store.ts";
+import {
+  type IsBlocked,
+  identifiersOf,
+  linksOf,
+  ownerOf,
+  type SeenIdentifier,
+  type SeenLine,
+} from "./observation.ts";
+import {
+  NO_CHANNEL,
+  openProfileWriter,
+  orderPartOf,
+  type ProfileWriter,
+} from "./profile-write-store.ts";
+
+/** What resolving works with, prepared once. */
+export interface Desk {
+  readonly sqlite: Sqlite;
+  readonly identity: Identity;
+  readonly profiles: ProfileWriter;
+  readonly consents: ConsentWriter;
+  readonly isBlocked: IsBlocked;
+}
+
+/** The desk of a store, under its rules of now. */
+export function openDesk(store: Store): Desk {
+  const rules = readIdentityRules(store);
+  return {
+    sqlite: store.sqlite,
+    identity: openIdentity(store.sqlite, rules),
+    profiles: openProfileWriter(store.sqlite),
+    consents: openConsentWriter(store.sqlite),
+    isBlocked: blocker(rules),
+  };
+}
+
+/** Takes lines to their customers; call inside a transaction. */
+export function takeLines(desk: Desk, lines: readonly SeenLine[], now: number): void {
+  const named = lines.map((line) => ({ line, names: identifiersOf(line, desk.isBlocked) }));
+  const changed = observe(desk, named, now);
+  const touched = new Set<number>();
+  for (const { line, names } of named) {
+    const owner = ownerIdOf(desk, line, names);
+    if (owner !== undefined) {
+      takeLine(desk, line, owner);
+      touched.add(owner);
+    }
+  }
+  for (const id of touched) {
+    desk.profiles.trimRecent(id);
+  }
+  desk.consents.settle(new Set([...changed, ...customersOf(desk, touched)]));
+}
+
+function takeLine(desk: Desk, line: SeenLine, identifierId: number): void {
+  const { source, occurredAt, channel } = line;
+  desk.profiles.addActivity({
+    identifierId,
+    source,
+    channel: channel ?? NO_CHANNEL,
+    eventCount: line.line === 0 ? 1 : 0,
+    firstAt: occurredAt,
+    lastAt: occurredAt,
+  });
+  const part = orderPartOf(line, identifierId);
+  if (part !== undefined) {
+    desk.profiles.addOrder(part);
+  }
+  desk.profiles.addRecent({ ...line, identifierId });
+  takeStatements(desk, line, identifierId);
+}
+
+/** Takes over what a line says of its person. */
+export function takeStatements(desk: Desk, line: SeenLine, identifierId: number): void {
+  const { source, occurredAt, knownAt } = line;
+  const traits = line.traits === null ? {} : (JSON.parse(line.traits) as Record<string, unknown>);
+  for (const [name, value] of Object.entries(traits)) {
+    desk.profiles.addTrait({
+      identifierId,
+      name,
+      value: JSON.stringify(value),
+      source,
+      occurredAt,
+      knownAt,
+    });
+  }
+  for (const statement of statementsOf(line, identifierId)) {
+    desk.consents.add(statement);
+  }
+}
+
+/** A line with what it calls its person by. */
+export interface NamedLine {
+  readonly line: SeenLine;
+  readonly names: ReturnType<typeof identifiersOf>;
+}
+
+/** Stores and joins the names of lines; returns the customers that changed. */
+export function observe(desk: Desk, named: readonly NamedLine[], now: number): ReadonlySet<number> {
+  const seen = new Map<string, SeenIdentifier>();
+  for (const { line, names } of named) {
+    for (const { type, value } of names) {
+      const key = `${type}\n${value}`;
+      const earlier = seen.get(key);
+      if (earlier === undefined || line.occurredAt < earlier.firstSeenAt) {
+        seen.set(key, { type, value, source: line.source, firstSeenAt: line.occurredAt });
+      }
+    }
+  }
+  const links = named.flatMap(({ line, names }) => linksOf(line, names));
+  return desk.identity.observe([...seen.values()], links, now).changed;
+}
+
+/** The identifier a line belongs to: the strongest that is not shared. */
+export function ownerIdOf(
+  desk: Desk,
+  line: SeenLine,
+  names: NamedLine["names"],
+): number | undefined {
+  const usable = names.flatMap((name) => {
+    const stored = desk.identity.find(name);
+    return stored?.status === "active" ? [{ ...name, id: stored.id }] : [];
+  });
+  const owner = ownerOf(line, usable);
+  return usable.find((one) => one.type === owner?.type && one.value === owner.value)?.id;
+}
+
+/** The customers of these identifiers. */
+export function customersOf(desk: Desk, identifiers: Iterable<number>): number[] {
+  const read = desk.sqlite
+    .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
+    .pluck();
+  return [...identifiers].flatMap((id) => read.get(id) ?? []);
+}
