@@ -1,9 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { messageOf, openStoreKey, ServiceError, toIso } from "./base/index.ts";
+import { messageOf, openStoreKey, ServiceError, systemClock, toIso } from "./base/index.ts";
 import { answer, withService } from "./cli-options.ts";
 import { countTombstones, liftTombstone, makeBackup } from "./collection/index.ts";
-import { listErasures, readReceipt, type SignedReceipt, verifyReceipt } from "./customers/index.ts";
+import { readConfig } from "./config.ts";
+import {
+  listErasures,
+  readReceipt,
+  restoreBackup,
+  type SignedReceipt,
+  verifyReceipt,
+} from "./customers/index.ts";
 import { asWriter } from "./service.ts";
 import { table } from "./text.ts";
 
@@ -16,6 +23,7 @@ export function addReceiptCommands(program: Command): void {
   addReceipts(program);
   addTombstones(program);
   addBackup(program);
+  addRestore(program);
 }
 
 function addReceipts(program: Command): void {
@@ -133,4 +141,39 @@ function addBackup(program: Command): void {
         }),
       );
     });
+}
+
+function addRestore(program: Command): void {
+  program
+    .command("restore")
+    .description("make a store (--store, a new folder) of a backup, without those erased since")
+    .argument("<folder>", "the backup")
+    .option("--tombstones-of <folder>", "the store that was in use, whose tombstones count")
+    .option("--without-tombstones", "there is no such store any more: whoever was erased is back")
+    .action(
+      async (
+        folder: string,
+        options: { readonly tombstonesOf?: string; readonly withoutTombstones?: boolean },
+        command: Command,
+      ) => {
+        if ((options.tombstonesOf === undefined) !== (options.withoutTombstones === true)) {
+          throw new ServiceError(
+            "invalid-input",
+            "give --tombstones-of the store that was in use, or --without-tombstones",
+            { field: "tombstones-of" },
+          );
+        }
+        const { store } = command.optsWithGlobals<{ store?: string }>();
+        const config = readConfig(store === undefined ? {} : { store });
+        const receipts = await restoreBackup(systemClock, {
+          backup: folder,
+          target: config.storeFolder,
+          former: options.tombstonesOf ?? null,
+          modelsFolder: config.modelsFolder,
+        });
+        process.stdout.write(
+          `${config.storeFolder}: restored, ${receipts.length} persons erased again\n`,
+        );
+      },
+    );
 }

@@ -72,3 +72,58 @@ export function listBackups(store: Store): Backup[] {
     )
     .all();
 }
+
+/** Copies a backup into a new folder, to be opened as a store. Throws `invalid-input` where it is no backup. */
+export function copyBackup(given: string, target: string): void {
+  const folder = resolve(given);
+  if (!existsSync(join(folder, "backup.json")) || !existsSync(join(folder, "herkoop.sqlite"))) {
+    throw new ServiceError("invalid-input", `folder: ${given} is no whole backup`, {
+      field: "folder",
+    });
+  }
+  mkdirSync(join(target, "history"), { recursive: true });
+  for (const name of ["herkoop.sqlite", KEY_FILE]) {
+    if (existsSync(join(folder, name))) {
+      copyFileSync(join(folder, name), join(target, name), constants.COPYFILE_FICLONE);
+    }
+  }
+  for (const name of readdirSync(join(folder, "history"))) {
+    copyFileSync(
+      join(folder, "history", name),
+      join(target, "history", name),
+      constants.COPYFILE_FICLONE,
+    );
+  }
+}
+
+/**
+ * Takes over the key, the finished erasures and the tombstones of the store that was in use, which a
+ * backup of before them lacks. Throws `invalid-input` where there is no such store.
+ */
+export function takeTombstones(store: Store, former: string): void {
+  const folder = resolve(former);
+  if (!existsSync(join(folder, "herkoop.sqlite"))) {
+    throw new ServiceError("invalid-input", `tombstones-of: there is no store in ${former}`, {
+      field: "tombstones-of",
+    });
+  }
+  if (existsSync(join(folder, KEY_FILE))) {
+    copyFileSync(join(folder, KEY_FILE), join(store.folder, KEY_FILE));
+  }
+  const { sqlite } = store;
+  sqlite.prepare("ATTACH ? AS former").run(join(folder, "herkoop.sqlite"));
+  try {
+    sqlite
+      .transaction(() => {
+        sqlite.exec(
+          `INSERT OR IGNORE INTO erasure SELECT * FROM former.erasure;
+           INSERT OR IGNORE INTO tombstone SELECT * FROM former.tombstone;
+           INSERT OR IGNORE INTO backup SELECT * FROM former.backup;
+           UPDATE tombstone_version SET version = version + 1;`,
+        );
+      })
+      .immediate();
+  } finally {
+    sqlite.exec("DETACH former");
+  }
+}

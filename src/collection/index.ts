@@ -1,5 +1,11 @@
 /** Collection: events in, from every source, once each, into an immutable history. */
-export { type Backup, listBackups, makeBackup } from "./backup-store.ts";
+export {
+  type Backup,
+  copyBackup,
+  listBackups,
+  makeBackup,
+  takeTombstones,
+} from "./backup-store.ts";
 export {
   type Collector,
   type CollectRequest,
@@ -59,4 +65,5 @@ export {
   addTombstones,
   countTombstones,
   liftTombstone,
+  openTombstones,
 } from "./tombstone-store.ts";

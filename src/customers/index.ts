@@ -59,6 +59,7 @@ export {
 } from "./rights/erasure-store.ts";
 export { type Receipt, type SignedReceipt, verifyReceipt } from "./rights/receipt.ts";
 export { rectifyPerson } from "./rights/rectify-store.ts";
+export { type RestoreRequest, restoreBackup } from "./rights/restore-store.ts";
 export { identitySql, resolvedLinesSql } from "./snapshot-store.ts";
 export {
   type CustomerChange,

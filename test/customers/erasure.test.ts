@@ -23,6 +23,7 @@ import {
   previewErasure,
   readReceipt,
   resolveCustomers,
+  restoreBackup,
   type SignedReceipt,
   verifyReceipt,
 } from "../../src/customers/index.ts";
@@ -230,6 +231,22 @@ describe("erasing a person who was everywhere", () => {
     await sealInbox(store);
     await resolveCustomers(store, plantedClock);
     expect(await tracesIn(store, ["jan-7731", "cookie-jan-5f0c"])).to.deep.equal([]);
+  });
+
+  it("erases them again from a backup that is restored", async () => {
+    const request = { backup: join(folder, "backup"), former: store.folder, ...OPTIONS };
+    const target = join(folder, "restored");
+    const receipts = await restoreBackup(plantedClock, { ...request, target });
+    expect(receipts).to.have.length(1);
+    const restored = await openStore(target);
+    expect(await tracesIn(restored)).to.deep.equal([]);
+    expect(findCustomer(restored, eva).id).to.equal(findCustomer(store, eva).id);
+    restored.close();
+    const again = await restoreBackup(plantedClock, { ...request, target }).then(
+      () => undefined,
+      (error: unknown) => error as ServiceError,
+    );
+    expect(again?.field).to.equal("store");
   });
 
   it("takes them in again as somebody new where a tombstone is lifted", async () => {
