@@ -5,11 +5,10 @@ import {
   createWriteKey,
   listWriteKeys,
   revokeWriteKey,
-  sealInbox,
   type WriteKey,
 } from "./collection/index.ts";
 import { resolveCustomers } from "./customers/index.ts";
-import { asWriter } from "./service.ts";
+import { asWriter, sealResolved } from "./service.ts";
 import { table } from "./text.ts";
 
 interface Flags {
@@ -74,7 +73,7 @@ export function addCollectionCommands(program: Command): void {
     .action(async (options: Flags, command: Command) => {
       await withService(command, options, (service) =>
         asWriter(service, async () => {
-          const report = await sealInbox(service.store);
+          const report = await sealResolved(service);
           const { customers } = await resolveCustomers(service.store, service.clock);
           answer(
             options,

@@ -1,14 +1,14 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { parseInstant, ServiceError, toIso } from "./base/index.ts";
+import { addImportCommands } from "./cli-import.ts";
 import { answer, withService } from "./cli-options.ts";
+import { historySummary, importRuns } from "./collection/index.ts";
 import {
-  historySummary,
-  type ImportReport,
-  importFile,
-  importRuns,
-  readMapping,
-} from "./collection/index.ts";
-import { countCustomers, resolveAgain, resolveCustomers } from "./customers/index.ts";
+  countCustomers,
+  resolveAgain,
+  resolveCustomers,
+  writeIdentity,
+} from "./customers/index.ts";
 import { featureCatalogue, openOfflineStore } from "./features/index.ts";
 import { findChampion, MODEL_NAMES, parseModelName } from "./models/index.ts";
 import { currentRun } from "./predictions/index.ts";
@@ -18,50 +18,7 @@ import { table } from "./text.ts";
 
 /** Commands about data: import, resolve, features, status. */
 export function addDataCommands(program: Command): void {
-  program
-    .command("import")
-    .description(
-      "bring a CSV, JSON lines or Parquet file into the history, and its people to customers",
-    )
-    .argument("<file>", "the file")
-    .requiredOption(
-      "--mapping <file>",
-      "the mapping from its columns to event fields (docs/mapping.md)",
-    )
-    .addOption(
-      new Option("--format <format>", "what the file is, if its ending does not say").choices([
-        "csv",
-        "jsonl",
-        "parquet",
-      ]),
-    )
-    .option("--dry-run", "tell what would happen and change nothing")
-    .option("--json", "answer as JSON")
-    .action(async (file: string, options: ImportOptions, command: Command) => {
-      await withService(command, options, async (service) => {
-        const run = async (): Promise<void> => {
-          const step = service.progress.begin(`import ${file.split("/").pop() ?? file}`);
-          const report = await importFile(
-            service.store,
-            service.clock,
-            {
-              file,
-              mapping: readMapping(options.mapping),
-              ...(options.format === undefined ? {} : { format: options.format }),
-              dryRun: options.dryRun === true,
-            },
-            step,
-          );
-          step.end(`${report.rowsAccepted} lines`);
-          const customers =
-            options.dryRun === true
-              ? undefined
-              : await resolveCustomers(service.store, service.clock);
-          answer(options, { ...report, customers }, () => importText(report, customers?.customers));
-        };
-        await (options.dryRun === true ? run() : asWriter(service, run));
-      });
-    });
+  addImportCommands(program);
 
   program
     .command("resolve")
@@ -138,29 +95,6 @@ export function addDataCommands(program: Command): void {
     });
 }
 
-interface ImportOptions {
-  readonly mapping: string;
-  readonly format?: "csv" | "jsonl" | "parquet";
-  readonly dryRun?: boolean;
-  readonly json?: boolean;
-}
-
-function importText(report: ImportReport, customers: number | undefined): string {
-  const counts = (of: Readonly<Record<string, number>>): string[] =>
-    Object.entries(of).map(([name, count]) => `  ${name}: ${count}`);
-  return [
-    `${report.dryRun ? "would import" : "imported"} ${report.file} as source ${report.source}: ${report.rowsRead} rows read, ${report.rowsAccepted} accepted, ${report.rowsDuplicate} already known, ${report.rowsRejected} rejected`,
-    ...(report.alreadyImported
-      ? ["this very file with this mapping was imported before: nothing changed"]
-      : []),
-    ...counts(report.events),
-    ...(report.rowsRejected > 0 ? ["rejected:", ...counts(report.rejectReasons)] : []),
-    ...report.emptyColumns.map((column) => `no row has anything in ${column}: is the name right?`),
-    ...(report.rejectsFile === null ? [] : [`rejects with their reasons: ${report.rejectsFile}`]),
-    ...(customers === undefined ? [] : [`${customers} customers`]),
-  ].join("\n");
-}
-
 function addFeatureCommands(program: Command): void {
   const features = program
     .command("features")
@@ -207,6 +141,7 @@ function addFeatureCommands(program: Command): void {
         }
         await withService(command, options, async (service) => {
           const task = await taskOf(service, model, {}, cutoff);
+          await writeIdentity(service.store, service.clock);
           const offline = await openOfflineStore(service.store);
           try {
             const rows = await offline.build({

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { parseInstant, ServiceError, toIso } from "./base/index.ts";
 import { answer, wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
+import { writeIdentity } from "./customers/index.ts";
 import {
   backtestFile,
   backtestModel,
@@ -45,6 +46,7 @@ export function addModelCommands(program: Command): void {
       .argument("[model]", MODEL_NAMES.join(" or ")),
   ).action(async (name: string | undefined, options: TaskFlags, command: Command) => {
     await withService(command, options, async (service) => {
+      await writeIdentity(service.store, service.clock);
       const context = trainingContext(service, asOfOption(service, options));
       const answers: Awaited<ReturnType<typeof trainModel>>[] = [];
       for (const model of modelsOf(name)) {
@@ -91,6 +93,7 @@ export function addModelCommands(program: Command): void {
   ).action(async (name: string, options: BacktestFlags, command: Command) => {
     await withService(command, options, async (service) => {
       const model = parseModelName(name);
+      await writeIdentity(service.store, service.clock);
       const context = trainingContext(service, asOfOption(service, options));
       const taskAt = (instant: number): ReturnType<typeof taskOf> =>
         taskOf(service, model, taskOptions(model, options), instant);
@@ -131,6 +134,7 @@ export function addModelCommands(program: Command): void {
     .option("--json", "answer as JSON")
     .action(async (name: string | undefined, options: TaskFlags, command: Command) => {
       await withService(command, options, async (service) => {
+        await writeIdentity(service.store, service.clock);
         const { store, modelsFolder, clock, progress, asOf } = trainingContext(
           service,
           asOfOption(service, options),

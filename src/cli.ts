@@ -6,6 +6,7 @@ import { addCollectionCommands } from "./cli-collection.ts";
 import { addCustomerCommands } from "./cli-customers.ts";
 import { addDataCommands } from "./cli-data.ts";
 import { addDuplicateCommands } from "./cli-duplicates.ts";
+import { addHistoryCommands } from "./cli-history.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addReceiptCommands } from "./cli-receipts.ts";
 import { addRightsCommands } from "./cli-rights.ts";
@@ -45,6 +46,7 @@ export function createProgram(): Command {
   addRightsCommands(program);
   addReceiptCommands(program);
   addDuplicateCommands(program);
+  addHistoryCommands(program);
   addModelCommands(program);
   addAudienceCommands(program);
   return program;

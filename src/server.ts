@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
-import { sealInbox } from "./collection/index.ts";
+import { compactHistory } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
-import { asWriter, type Service } from "./service.ts";
+import { asWriter, type Service, sealResolved } from "./service.ts";
 import { createApp } from "./web/index.ts";
 
 export interface RunningServer {
@@ -47,12 +47,15 @@ export async function startServer(
   };
 }
 
-/** Seals, one time after the other; what fails stays in the inbox for the next time. */
+/** Seals and merges small files, one time after the other; what fails stays in the inbox for the next time. */
 function sealing(service: Service): () => Promise<void> {
   let last = Promise.resolve();
   const seal = async (): Promise<void> => {
     try {
-      await asWriter(service, () => sealInbox(service.store));
+      await asWriter(service, async () => {
+        await sealResolved(service);
+        await compactHistory(service.store, { mergesMax: 1 });
+      });
     } catch (error) {
       const isBusy = error instanceof ServiceError && error.code === "conflict";
       service.logger[isBusy ? "info" : "error"]({ reason: messageOf(error) }, "not sealed");

@@ -10,9 +10,9 @@ import {
   silentProgress,
   systemClock,
 } from "./base/index.ts";
-import { removeUnlistedHistory } from "./collection/index.ts";
+import { removeUnlistedHistory, type SealReport, sealInbox } from "./collection/index.ts";
 import type { Config } from "./config.ts";
-import { resumeErasures } from "./customers/index.ts";
+import { resolveInbox, resumeErasures } from "./customers/index.ts";
 import { hasBrowsing } from "./features/index.ts";
 import {
   defaultAsOf,
@@ -62,6 +62,11 @@ export async function asWriter<T>(service: Service, work: () => Promise<T>): Pro
   } finally {
     release();
   }
+}
+
+/** Takes what waits in the inbox to its customers, then to the history. Call it as the only writer. */
+export function sealResolved({ store, clock }: Service): Promise<SealReport> {
+  return sealInbox(store, { through: resolveInbox(store, clock) });
 }
 
 /** What training, back-tests and scoring work with, as of an instant (the end of the data unless given). */

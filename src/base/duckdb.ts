@@ -14,6 +14,9 @@ export interface DuckDbOptions {
   readonly threads?: number;
 }
 
+/** How the folder of an open session begins. */
+export const SPILL = "spill-";
+
 /** One embedded, in-memory DuckDB session; files are read and written by SQL. Close it after use. */
 export interface DuckDb {
   run(sql: string): Promise<void>;
@@ -31,7 +34,7 @@ export interface DuckDb {
 export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
   mkdirSync(options.temporaryFolder, { recursive: true });
   // Two sessions that spill into one folder overwrite each other's files.
-  const spillFolder = mkdtempSync(join(options.temporaryFolder, "spill-"));
+  const spillFolder = mkdtempSync(join(options.temporaryFolder, SPILL));
   const instance = await DuckDBInstance.create(":memory:", {
     threads: String(options.threads ?? Math.min(cpus().length, 8)),
     memory_limit: `${options.memoryLimitMiB ?? 1024}MB`,

@@ -24,6 +24,6 @@ export {
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
 export type { Sqlite } from "./sqlite.ts";
-export { openStore, removeStrays, type Store } from "./store.ts";
+export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

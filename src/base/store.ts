@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type DuckDb, openDuckDb } from "./duckdb.ts";
+import { type DuckDb, openDuckDb, SPILL } from "./duckdb.ts";
 import { migrate } from "./migrate.ts";
 import { isRunning } from "./running.ts";
 import { openSqlite, type Sqlite } from "./sqlite.ts";
@@ -62,6 +62,24 @@ function openTemporary(folder: string): string {
     return name !== own && (owner === process.pid ? opened > 1 : isRunning(owner));
   });
   return join(folder, own);
+}
+
+/**
+ * The DuckDB sessions over this store that are open now, in any running process; each has a name of
+ * its own, for all time. A session may still read any file that was visible while it was open.
+ */
+export function openSessions(store: Store): string[] {
+  const folder = join(store.folder, "temporary");
+  return readdirSync(folder)
+    .filter((opening) => isRunning(Number.parseInt(opening, 10)))
+    .flatMap((opening) =>
+      sessionsIn(join(folder, opening)).map((session) => `${opening}/${session}`),
+    );
+}
+
+function sessionsIn(folder: string): string[] {
+  // The process may have closed its store meanwhile.
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith(SPILL)) : [];
 }
 
 /** Removes files of a folder that no one refers to, such as those of an interrupted write. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { EventName, type EventType } from "./event.ts";
+import type { EventType } from "./event.ts";
+import { EventName } from "./event-names.ts";
 import { type JsonObject, type SegmentEvent, storableText } from "./segment-event.ts";
 
 /** A row of the history before it is sealed, but for its source. */

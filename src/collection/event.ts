@@ -5,6 +5,9 @@
  *
  * Names of events are those of the Segment e-commerce spec v2; others are kept as they came.
  *
+ * A refund's row is kept as it came, its quantity above zero; which lines it cancels is found when the
+ * history is read (refund-store.ts), since what it cancels may come later.
+ *
  * `channel` is where it happened (CHANNELS), `campaign` what it answered or was part of, `cost` what an
  * impression or click cost, in `currency`. `identifiers` is a JSON list of [type, value], normalised, the
  * strongest first, of everything the event names besides user id and anonymous id; `traits` a JSON object
@@ -27,8 +30,6 @@ export const HISTORY_COLUMNS = [
   ["quantity", "DOUBLE"],
   ["price", "DOUBLE"],
   ["currency", "VARCHAR"],
-  ["refunded_message_id", "VARCHAR"],
-  ["refunded_line", "INTEGER"],
   ["properties", "VARCHAR"],
   ["channel", "VARCHAR"],
   ["campaign", "VARCHAR"],
@@ -56,37 +57,6 @@ export type Purpose = (typeof PURPOSES)[number];
 /** The calls of the Segment spec; a row of a file is a `track`. */
 export const EVENT_TYPES = ["track", "identify", "page", "screen", "group", "alias"] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
-
-/** Event names with a meaning of their own here. */
-export const EventName = {
-  orderCompleted: "Order Completed",
-  orderRefunded: "Order Refunded",
-  orderCancelled: "Order Cancelled",
-  pageViewed: "Page Viewed",
-  screenViewed: "Screen Viewed",
-} as const;
-
-/** Both take goods back: by product, or all that is left of the order where they name no product. */
-export const REFUND_EVENTS: readonly string[] = [EventName.orderRefunded, EventName.orderCancelled];
-
-/** Names of the e-commerce spec v2, and ours of page and screen calls; others are kept and counted. */
-export const KNOWN_EVENTS: ReadonlySet<string> = new Set([
-  ...Object.values(EventName),
-  ..."Products Searched,Product List Viewed,Product List Filtered,Promotion Viewed,Promotion Clicked".split(
-    ",",
-  ),
-  ..."Product Clicked,Product Viewed,Product Added,Product Removed,Cart Viewed,Checkout Started".split(
-    ",",
-  ),
-  ..."Checkout Step Viewed,Checkout Step Completed,Payment Info Entered,Order Updated".split(","),
-  ..."Coupon Entered,Coupon Applied,Coupon Denied,Coupon Removed,Product Added to Wishlist".split(
-    ",",
-  ),
-  ..."Product Removed from Wishlist,Wishlist Product Added to Cart,Product Shared,Cart Shared".split(
-    ",",
-  ),
-  "Product Reviewed",
-]);
 
 /** `events` as a table of the given rows, for an empty history. */
 export function emptyHistorySql(): string {

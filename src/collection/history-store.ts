@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { literal, removeStrays, type Sqlite, type Store } from "../base/index.ts";
+import { literal, removeStrays, ServiceError, type Sqlite, type Store } from "../base/index.ts";
 import { emptyHistorySql } from "./event.ts";
+import { deleteRetired, retiredFiles, retireFile } from "./retired-store.ts";
 
 /** What the history holds. Instants in epoch milliseconds; null while it is empty. */
 export interface HistorySummary {
@@ -35,9 +36,10 @@ export interface ImportRun {
   readonly finishedAt: number;
 }
 
-interface FileRow {
-  readonly name: string;
-  readonly is_resolved: number;
+/** A visible file, its place among them, and whether its identifiers have customers. */
+export interface ManifestEntry extends HistoryFile {
+  readonly position: number;
+  readonly isResolved: boolean;
 }
 
 /**
@@ -54,20 +56,71 @@ export function historySql(store: Store, names: readonly string[] = historyFiles
   return `(SELECT * FROM ${emptyHistorySql()} UNION ALL BY NAME SELECT * FROM read_parquet([${files.join(", ")}], union_by_name = true))`;
 }
 
-/** The visible files, oldest first; `unresolved` only those whose identifiers have no customer yet. */
+/** The visible files in their order, which is that of coming; `unresolved` only those whose identifiers have no customer yet. */
 export function historyFiles(store: Store, which: "all" | "unresolved" = "all"): string[] {
-  return store.sqlite
-    .prepare<[], FileRow>("SELECT name, is_resolved FROM history_file ORDER BY rowid")
-    .all()
-    .filter((file) => which === "all" || file.is_resolved === 0)
+  return manifest(store)
+    .filter((file) => which === "all" || !file.isResolved)
     .map((file) => file.name);
 }
 
-/** Marks files as resolved; call inside the transaction that stores their customers. */
+/** The manifest: every visible file, in order. */
+export function manifest(store: Store): ManifestEntry[] {
+  return store.sqlite
+    .prepare<[], Omit<ManifestEntry, "isResolved"> & { readonly isResolved: number }>(
+      `SELECT rowid AS position, name, source, import_run_id AS importRunId, row_count AS rows,
+              first_occurred_at AS firstOccurredAt, last_occurred_at AS lastOccurredAt,
+              last_known_at AS lastKnownAt, is_resolved AS isResolved
+       FROM history_file ORDER BY rowid`,
+    )
+    .all()
+    .map((row) => ({ ...row, isResolved: row.isResolved === 1 }));
+}
+
+/** Visible files, and the one that takes their place, or none. */
+export interface Replacement {
+  readonly old: readonly { readonly name: string }[];
+  readonly by: ManifestEntry | null;
+}
+
+/**
+ * Replaces visible files in one transaction. The old ones are retired: where they may be read on they
+ * are kept until nobody can be reading them.
+ */
+export function replaceHistoryFiles(
+  store: Store,
+  replacements: readonly Replacement[],
+  { mayBeRead }: { readonly mayBeRead: boolean },
+): void {
+  const insert = store.sqlite.prepare(
+    `INSERT INTO history_file (rowid, name, source, import_run_id, row_count, first_occurred_at,
+       last_occurred_at, last_known_at, is_resolved)
+     VALUES (@position, @name, @source, @importRunId, @rows, @firstOccurredAt,
+       @lastOccurredAt, @lastKnownAt, @isResolved)`,
+  );
+  store.sqlite
+    .transaction(() => {
+      for (const { old, by } of replacements) {
+        for (const { name } of old) {
+          retireFile(store, name, mayBeRead);
+        }
+        if (by !== null) {
+          insert.run({ ...by, isResolved: by.isResolved ? 1 : 0 });
+        }
+      }
+    })
+    .immediate();
+}
+
+/**
+ * Marks files as resolved; call inside the transaction that stores their customers. Throws `conflict`,
+ * so that it is rolled back, where one was merged or rewritten meanwhile.
+ */
 export function markResolved(store: Store, names: readonly string[]): void {
   const update = store.sqlite.prepare("UPDATE history_file SET is_resolved = 1 WHERE name = ?");
   for (const name of names) {
-    update.run(name);
+    if (update.run(name).changes === 0) {
+      throw new ServiceError("conflict", `the history file ${name} was replaced meanwhile; repeat`);
+    }
   }
 }
 
@@ -197,8 +250,9 @@ export function sourceMappings(store: Store): Map<string, string> {
   return new Map(rows.map((row) => [row.name, row.mapping]));
 }
 
-/** Removes files that an interrupted import left behind; the manifest says what exists. */
+/** Removes what an interrupted writer left, and retired files that nobody reads; the manifest says what exists. */
 export function removeUnlistedHistory(store: Store): void {
-  const visible = new Set(historyFiles(store));
-  removeStrays(store.path("history"), (name) => visible.has(name));
+  deleteRetired(store);
+  const known = new Set([...historyFiles(store), ...retiredFiles(store)]);
+  removeStrays(store.path("history"), (name) => known.has(name));
 }

@@ -1,12 +1,22 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { type Clock, ServiceError, type Step, type Store } from "../base/index.ts";
+import { type Clock, type DuckDb, ServiceError, type Step, type Store } from "../base/index.ts";
+import { formatOf } from "./find-files.ts";
 import { writeHistory } from "./history-file-store.ts";
-import { findImport, type ImportRun, recordImport, updateSource } from "./history-store.ts";
+import { findImport, type ImportRun, updateSource } from "./history-store.ts";
+import { type ImportCount, recordCountedImport } from "./import-count-store.ts";
 import type { Mapping } from "./mapping.ts";
-import type { FileFormat } from "./stage-sql.ts";
-import { countStaged, countsBy, stage, writeRejects } from "./staging-store.ts";
+import { collectRejects, writeRejects } from "./reject-store.ts";
+import type { FileFormat } from "./row-sql.ts";
+import {
+  countKinds,
+  countStaged,
+  droppedIdentifiers,
+  emptyColumns,
+  type StagedCounts,
+} from "./staging-count-store.ts";
+import { type Staged, stage } from "./staging-store.ts";
 
 export interface ImportRequest {
   readonly file: string;
@@ -17,23 +27,37 @@ export interface ImportRequest {
   readonly dryRun?: boolean;
 }
 
+type Counts = Readonly<Record<string, number>>;
+
 /** What came of an import. `alreadyImported` is true where these bytes were brought in before. */
-export interface ImportReport {
+export interface ImportReport extends StagedCounts {
   readonly source: string;
   readonly file: string;
   readonly dryRun: boolean;
   readonly alreadyImported: boolean;
-  readonly rowsRead: number;
-  readonly rowsAccepted: number;
-  readonly rowsDuplicate: number;
-  readonly rowsRejected: number;
   readonly rejectsFile: string | null;
-  /** Accepted lines per event name. */
-  readonly events: Readonly<Record<string, number>>;
-  readonly rejectReasons: Readonly<Record<string, number>>;
+  /** New lines per event name; rows that only say who somebody is under `identify`. */
+  readonly events: Counts;
+  /** Those of them whose name has no meaning here. */
+  readonly unknownEvents: Counts;
+  /** New lines per channel, `(none)` where it is not known. */
+  readonly channels: Counts;
+  /** New lines that name somebody by a type of identifier. */
+  readonly identifiers: Counts;
+  /** Identifiers that were left out since they can't be one, with the first rows (from 1). */
+  readonly identifiersDropped: Counts;
+  readonly identifiersDroppedRows: Readonly<Record<string, readonly number[]>>;
+  /** New lines per event name that name nobody. */
+  readonly missingIdentifiers: Counts;
+  /** New lines by how long after they happened they were known. */
+  readonly lateness: Counts;
+  readonly rejectReasons: Counts;
   /** Mapped columns in which no row has anything, such as a mistyped path: `field: "column"`. */
   readonly emptyColumns: readonly string[];
 }
+
+/** The parts of an import, as its progress counts them. */
+const STEPS = 8;
 
 /**
  * Brings a CSV, JSON lines or Parquet file into the history by its mapping. Rows that can't be read
@@ -51,71 +75,115 @@ export async function importFile(
   const file = existingFile(request.file);
   const format = request.format ?? formatOf(file);
   const mappingJson = JSON.stringify(request.mapping);
+  const { source } = request.mapping;
   const checksum = await checksumOf(file);
   const id = createHash("sha256").update(`${checksum}\n${mappingJson}`).digest("hex").slice(0, 16);
   const dryRun = request.dryRun ?? false;
   const earlier = findImport(store, id);
   if (earlier !== undefined) {
     if (!dryRun) {
-      updateSource(store.sqlite, request.mapping.source, mappingJson, clock.now());
+      updateSource(store.sqlite, source, mappingJson, clock.now());
     }
     return repeated(earlier, dryRun);
   }
-  step?.update(1, 8);
-  const duckdb = await store.openDuckDb();
+  step?.update(1, STEPS);
+  const duckdb = await store.openDuckDb({ memoryLimitMiB: MEMORY_MIB });
   try {
-    const { emptyColumns } = await stage(
-      duckdb,
-      store,
-      clock.now(),
-      { ...request, file, format },
-      step,
-    );
-    const outcome = await countStaged(duckdb);
+    const staged = await stage(duckdb, store, clock.now(), { ...request, file, format }, step);
+    await collectRejects(duckdb, staged);
+    const outcome = await countStaged(duckdb, staged);
+    const counts = await countKinds(duckdb, staged);
     const rejectsFile =
       outcome.rowsRejected > 0 && !dryRun ? join(store.path("rejects"), `${id}.csv`) : null;
     if (!dryRun) {
       await writeRejects(duckdb, rejectsFile);
-      const { source } = request.mapping;
       const origin = { name: `${source}-${id}.parquet`, source, importRunId: id };
       const written = await writeHistory(duckdb, store, origin);
-      step?.update(7, 8);
+      step?.update(7, STEPS);
       const run: ImportRun = {
         id,
         source,
         file: basename(file),
         checksum,
         knownAtRule: JSON.stringify(request.mapping.knownAt),
-        ...outcome,
+        rowsRead: outcome.rowsRead,
+        rowsAccepted: outcome.rowsAccepted,
+        rowsDuplicate: outcome.rowsDuplicate,
+        rowsRejected: outcome.rowsRejected,
         rejectsFile,
         finishedAt: clock.now(),
       };
-      recordImport(store, { source: run.source, json: mappingJson }, run, written);
+      recordCountedImport(store, { source, json: mappingJson }, run, written, counts);
     }
     return {
-      source: request.mapping.source,
+      ...EMPTY,
+      ...byKind(counts),
+      ...outcome,
+      source,
       file: request.file,
       dryRun,
       alreadyImported: false,
-      ...outcome,
       rejectsFile,
-      events: await countsBy(
-        duckdb,
-        "SELECT event AS name, count(*) AS n FROM new_line GROUP BY 1 ORDER BY 2 DESC, 1",
-      ),
-      rejectReasons: await countsBy(
-        duckdb,
-        "SELECT field || ': ' || split_part(reason, ', got', 1) AS name, count(*) AS n FROM reject GROUP BY 1 ORDER BY 2 DESC, 1",
-      ),
-      emptyColumns,
+      ...(await details(duckdb, staged)),
     };
   } finally {
     duckdb.close();
   }
 }
 
+/** Of DuckDB; the rest spills to disk. */
+const MEMORY_MIB = 800;
+
+const EMPTY = {
+  events: {},
+  unknownEvents: {},
+  channels: {},
+  identifiers: {},
+  identifiersDropped: {},
+  identifiersDroppedRows: {},
+  missingIdentifiers: {},
+  lateness: {},
+  rejectReasons: {},
+  emptyColumns: [],
+} as const;
+
+const REPORTED = {
+  event: "events",
+  unknown_event: "unknownEvents",
+  channel: "channels",
+  identifier: "identifiers",
+  identifier_dropped: "identifiersDropped",
+  missing_identifier: "missingIdentifiers",
+  late: "lateness",
+  reject: "rejectReasons",
+} as const;
+
+function byKind(counts: readonly ImportCount[]): Partial<Record<keyof typeof EMPTY, Counts>> {
+  return Object.fromEntries(
+    Object.entries(REPORTED).map(([kind, name]) => [
+      name,
+      Object.fromEntries(
+        counts.filter((count) => count.kind === kind).map(({ name: of, count }) => [of, count]),
+      ),
+    ]),
+  );
+}
+
+async function details(
+  duckdb: DuckDb,
+  staged: Staged,
+): Promise<Pick<ImportReport, "emptyColumns" | "identifiersDroppedRows">> {
+  const types = [...new Set(staged.slots.map(({ type }) => type))];
+  const dropped = types.length === 0 ? [] : await droppedIdentifiers(duckdb, types, staged.slots);
+  return {
+    emptyColumns: await emptyColumns(duckdb, staged),
+    identifiersDroppedRows: Object.fromEntries(dropped.map(({ name, rows }) => [name, rows])),
+  };
+}
+
 function repeated(run: ImportRun, dryRun: boolean): ImportReport {
   return {
+    ...EMPTY,
     source: run.source,
     file: run.file,
     dryRun,
@@ -124,10 +192,9 @@ function repeated(run: ImportRun, dryRun: boolean): ImportReport {
     rowsAccepted: 0,
     rowsDuplicate: run.rowsRead - run.rowsRejected,
     rowsRejected: run.rowsRejected,
+    rowsSkipped: 0,
+    rowsChanged: 0,
     rejectsFile: run.rejectsFile,
-    events: {},
-    rejectReasons: {},
-    emptyColumns: [],
   };
 }
 
@@ -138,20 +205,6 @@ function existingFile(name: string): string {
     throw new ServiceError("invalid-input", `file: ${what} ${name}`, { field: "file" });
   }
   return file;
-}
-
-function formatOf(file: string): FileFormat {
-  const ending = /\.(csv|jsonl|ndjson|parquet)(\.gz)?$/.exec(file.toLowerCase())?.[1];
-  if (ending === undefined) {
-    throw new ServiceError(
-      "invalid-input",
-      `format: cannot tell from the name ${basename(file)}; give --format csv, jsonl or parquet`,
-      {
-        field: "format",
-      },
-    );
-  }
-  return ending === "csv" ? "csv" : ending === "parquet" ? "parquet" : "jsonl";
 }
 
 async function checksumOf(file: string): Promise<string> {

@@ -1,6 +1,6 @@
 import type { Store } from "../base/index.ts";
-import { KNOWN_EVENTS } from "./event.ts";
 import type { EventLine } from "./event-lines.ts";
+import { KNOWN_EVENTS } from "./event-names.ts";
 import type { Refusal } from "./segment-event.ts";
 import { ERASED_ON_REQUEST, erasedField, openTombstones } from "./tombstone-store.ts";
 

@@ -13,17 +13,22 @@ export {
   type MessageResult,
 } from "./collect.ts";
 export {
+  type CompactionOptions,
+  type CompactionReport,
+  compactHistory,
+} from "./compact-store.ts";
+export {
   CHANNELS,
   type Channel,
   EVENT_TYPES,
-  EventName,
   type EventType,
   HISTORY_COLUMNS,
   PURPOSES,
   type Purpose,
-  REFUND_EVENTS,
 } from "./event.ts";
 export type { EventLine } from "./event-lines.ts";
+export { EventName, REFUND_EVENTS } from "./event-names.ts";
+export { findFiles } from "./find-files.ts";
 export {
   type HistorySummary,
   historyFiles,
@@ -43,6 +48,7 @@ export {
   regionOfPhone,
 } from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
+export { type FileOutcome, importFiles, type MappingChoice } from "./import-files.ts";
 export {
   type InboxLine,
   inboxLinesAfter,
@@ -59,7 +65,21 @@ export {
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { forgetMessages } from "./message-store.ts";
 export { recordByOperator } from "./operator-store.ts";
-export { type RewrittenFile, rewriteHistory } from "./rewrite-store.ts";
+export { listPresets, presetMapping } from "./preset.ts";
+export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
+export { type RetentionPolicy } from "./retention.ts";
+export {
+  declareRetention,
+  type RetentionOptions,
+  type RetentionReport,
+  readRetention,
+  runRetention,
+} from "./retention-store.ts";
+export {
+  type Rewrite,
+  type RewrittenFile,
+  rewriteHistory,
+} from "./rewrite-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";
 export {
   addTombstones,

@@ -1,96 +1,107 @@
 import { type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts";
-import { EventName, REFUND_EVENTS } from "./event.ts";
-import { historySql } from "./history-store.ts";
-import type { Mapping } from "./mapping.ts";
+import { HISTORY_COLUMNS } from "./event.ts";
+import { EventName } from "./event-names.ts";
+import { historySql, sourceMappings } from "./history-store.ts";
+import { parseMapping } from "./mapping.ts";
 import {
   matchRefunds,
   type RefundableLine,
   type RefundPart,
   type RefundRequest,
+  type RefundRule,
 } from "./refund-matching.ts";
-
-/** How refunds of each source find what they refund. */
-export type RefundRules = ReadonlyMap<string, Mapping["refunds"]>;
-
-const REFUNDS = `(${REFUND_EVENTS.map((name) => literal(name)).join(", ")})`;
-const IS_REFUND = `coalesce(event, '') IN ${REFUNDS}`;
+import { IS_REFUND } from "./refund-sql.ts";
 
 /**
- * Makes `event_line` from `new_line`: the same rows, each refund split into the parts that cancel a
- * line, with `refunded_message_id` and `refunded_line`. A refund looks among the lines of its person
- * and product here and in the history of its source. One that names an order and no product takes
- * back what is left of all the order's lines.
+ * Makes the session's view `history`: every row of the history, each refund split into the parts that
+ * cancel a line, with that line as `refunded_message_id` and `refunded_line` (NULL where none was
+ * found) and `line` numbered anew. A refund looks among the lines of its person and product in its
+ * source; one that names an order and no product takes back what is left of all the order's lines.
+ * The same events give the same links whatever file brought them, and in whatever order; what was
+ * known before an instant is linked as if nothing had come later (matchRefunds).
  */
-export async function linkRefunds(duckdb: DuckDb, store: Store, rules: RefundRules): Promise<void> {
+export async function createLinkedHistory(duckdb: DuckDb, store: Store): Promise<void> {
+  const columns = HISTORY_COLUMNS.map(([name]) => name).join(", ");
+  await duckdb.run(`CREATE TEMP VIEW history_line AS SELECT ${columns} FROM ${historySql(store)}`);
   await duckdb.run(
     `CREATE TEMP TABLE refund AS
      SELECT row_number() OVER (ORDER BY source, message_id, line) AS request, * REPLACE (abs(quantity) AS quantity),
-            coalesce(user_id, anonymous_id) AS person
-     FROM new_line WHERE ${IS_REFUND}`,
+            ${personSql("")} AS person
+     FROM history_line WHERE ${IS_REFUND}`,
   );
   await duckdb.run(
     `CREATE TEMP TABLE refund_part (request DOUBLE, part DOUBLE, quantity DOUBLE, of_message_id VARCHAR, of_line DOUBLE,
        is_whole BOOLEAN, product_id VARCHAR)`,
   );
-  const sources = await duckdb.rows("SELECT DISTINCT source FROM refund");
-  if (sources.length > 0) {
-    await prepareMatching(
-      duckdb,
-      store,
-      sources.map((row) => String(row["source"])),
-    );
-    await duckdb.append("refund_part", await matchAll(duckdb, rules));
-  }
+  await createRequests(duckdb);
+  await duckdb.append("refund_part", await matchAll(duckdb, refundRules(store)));
   await duckdb.run(
-    `CREATE TEMP TABLE event_line AS
-     SELECT *, CAST(NULL AS VARCHAR) AS refunded_message_id, CAST(NULL AS DOUBLE) AS refunded_line
-     FROM new_line WHERE NOT ${IS_REFUND}
-     UNION ALL BY NAME
+    `CREATE TEMP TABLE linked_refund AS
      SELECT r.* EXCLUDE (request, person) REPLACE (
               coalesce(p.quantity, r.quantity) AS quantity,
               CASE WHEN p.is_whole THEN p.product_id ELSE r.product_id END AS product_id,
-              row_number() OVER (PARTITION BY r.source, r.message_id ORDER BY r.line, p.product_id, p.part, p.of_message_id, p.of_line) - 1 AS line),
-            p.of_message_id AS refunded_message_id, p.of_line AS refunded_line
+              CAST(row_number() OVER (PARTITION BY r.source, r.message_id ORDER BY r.line, p.product_id, p.part, p.of_message_id, p.of_line) - 1 AS INTEGER) AS line),
+            p.of_message_id AS refunded_message_id, CAST(p.of_line AS INTEGER) AS refunded_line
      FROM refund r LEFT JOIN refund_part p USING (request)`,
+  );
+  await duckdb.run("DROP TABLE refund");
+  await duckdb.run("DROP TABLE refund_part");
+  await duckdb.run("DROP TABLE refund_request");
+  await duckdb.run(
+    `CREATE TEMP VIEW history AS
+     SELECT * FROM history_line WHERE NOT ${IS_REFUND} UNION ALL BY NAME SELECT * FROM linked_refund`,
   );
 }
 
-/** Makes `order_line`, with what is left of each, and `refund_request`, one per product. */
-async function prepareMatching(
-  duckdb: DuckDb,
-  store: Store,
-  sources: readonly string[],
-): Promise<void> {
-  const columns =
-    "source, message_id, line, event, user_id, anonymous_id, order_id, product_id, occurred_at_ms, quantity";
-  await duckdb.run(
-    `CREATE TEMP TABLE earlier AS
-     SELECT ${columns}, refunded_message_id, refunded_line FROM ${historySql(store)}
-     WHERE source IN (${sources.map((source) => literal(source)).join(", ")})
-       AND (event = ${literal(EventName.orderCompleted)} OR ${IS_REFUND} AND refunded_message_id IS NOT NULL)`,
-  );
-  await duckdb.run(
-    `CREATE TEMP TABLE order_line AS
-     SELECT o.*, coalesce(o.user_id, o.anonymous_id) AS person, coalesce(o.product_id, '') AS product,
-            coalesce(o.quantity, 1) - coalesce(r.quantity, 0) AS remaining
-     FROM (SELECT ${columns} FROM new_line UNION ALL SELECT ${columns} FROM earlier) o
-     LEFT JOIN (
-       SELECT source, refunded_message_id, refunded_line, sum(quantity) AS quantity
-       FROM earlier WHERE refunded_message_id IS NOT NULL GROUP BY ALL
-     ) r ON r.source = o.source AND r.refunded_message_id = o.message_id AND r.refunded_line = o.line
-     WHERE o.event = ${literal(EventName.orderCompleted)} AND coalesce(o.quantity, 1) > 0`,
-  );
-  await duckdb.run(
-    `CREATE TEMP TABLE refund_request AS
-     SELECT request, source, message_id, order_id, person, product_id AS product, occurred_at_ms, coalesce(quantity, 1) AS quantity, false AS is_whole
-     FROM refund WHERE product_id IS NOT NULL AND person IS NOT NULL AND coalesce(quantity, 1) > 0
-     UNION ALL
-     SELECT r.request, r.source, r.message_id, r.order_id, o.person, o.product, r.occurred_at_ms, sum(coalesce(o.quantity, 1)), true
-     FROM refund r JOIN order_line o ON o.source = r.source AND o.order_id = r.order_id AND o.occurred_at_ms <= r.occurred_at_ms
-     WHERE r.product_id IS NULL AND o.person IS NOT NULL
-     GROUP BY ALL`,
+/**
+ * Writes every refund of the history as Parquet, split and linked as in `createLinkedHistory`, and
+ * returns the number of rows: for those who read the history without Herkoop.
+ */
+export async function exportRefunds(store: Store, file: string): Promise<number> {
+  const duckdb = await store.openDuckDb({ memoryLimitMiB: 700 });
+  try {
+    await createLinkedHistory(duckdb, store);
+    await duckdb.run(
+      `COPY (SELECT * FROM linked_refund ORDER BY occurred_at_ms, source, message_id, line)
+       TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
+    );
+    return Number((await duckdb.rows("SELECT count(*) AS n FROM linked_refund"))[0]?.["n"]);
+  } finally {
+    duckdb.close();
+  }
+}
+
+/** Whom a line names, by the strongest of its identifiers; only equal names match. */
+function personSql(prefix: string): string {
+  return `coalesce(${prefix}user_id, json_extract_string(${prefix}identifiers, '$[0]'), ${prefix}anonymous_id)`;
+}
+
+/** What a source's latest mapping says of its refunds. */
+function refundRules(store: Store): ReadonlyMap<string, RefundRule> {
+  return new Map(
+    [...sourceMappings(store)].map(([source, json]) => [
+      source,
+      parseMapping(JSON.parse(json)).refunds,
+    ]),
   );
 }
+
+/** Makes `refund_request`, one per product: as the refund says, or of each line of its order. */
+async function createRequests(duckdb: DuckDb): Promise<void> {
+  await duckdb.run(
+    `CREATE TEMP TABLE refund_request AS
+     SELECT request, source, message_id, order_id, person, product_id AS product, occurred_at_ms, known_at_ms,
+            coalesce(quantity, 1) AS quantity, false AS is_whole
+     FROM refund WHERE product_id IS NOT NULL AND person IS NOT NULL AND coalesce(quantity, 1) > 0
+     UNION ALL
+     SELECT DISTINCT r.request, r.source, r.message_id, r.order_id, ${personSql("o.")}, coalesce(o.product_id, ''),
+            r.occurred_at_ms, r.known_at_ms, 0, true
+     FROM refund r JOIN history_line o ON o.source = r.source AND o.order_id = r.order_id
+     WHERE r.product_id IS NULL AND ${IS_BOUGHT} AND ${personSql("o.")} IS NOT NULL`,
+  );
+}
+
+const IS_BOUGHT = `o.event = ${literal(EventName.orderCompleted)} AND coalesce(o.quantity, 1) > 0`;
 
 const CANDIDATE_COLUMNS = [
   "source",
@@ -100,6 +111,7 @@ const CANDIDATE_COLUMNS = [
   "line",
   "orderId",
   "occurredAt",
+  "knownAt",
   "quantity",
   "request",
   "isWhole",
@@ -116,15 +128,20 @@ type PartRow = readonly [
 ];
 
 /** Lines and requests, sorted by source, person and product, matched group by group. */
-async function matchAll(duckdb: DuckDb, rules: RefundRules): Promise<PartRow[]> {
+async function matchAll(
+  duckdb: DuckDb,
+  rules: ReadonlyMap<string, RefundRule>,
+): Promise<PartRow[]> {
   const rows = duckdb.chunks(
     `SELECT * FROM (
-       SELECT source, person, product, message_id, line, order_id, occurred_at_ms, remaining, NULL AS request, NULL AS is_whole
-       FROM order_line o
-       WHERE EXISTS (SELECT 1 FROM refund_request r WHERE r.source = o.source AND r.person = o.person AND r.product = o.product)
+       SELECT o.source, ${personSql("o.")} AS person, coalesce(o.product_id, '') AS product, o.message_id, o.line, o.order_id,
+              o.occurred_at_ms, o.known_at_ms, coalesce(o.quantity, 1), NULL AS request, NULL AS is_whole
+       FROM history_line o
+       SEMI JOIN refund_request r ON r.source = o.source AND r.person = ${personSql("o.")} AND r.product = coalesce(o.product_id, '')
+       WHERE ${IS_BOUGHT}
        UNION ALL
-       SELECT source, person, product, message_id, NULL, order_id, occurred_at_ms, quantity, request, is_whole FROM refund_request
-     ) ORDER BY source, person, product, occurred_at_ms, message_id, line`,
+       SELECT source, person, product, message_id, NULL, order_id, occurred_at_ms, known_at_ms, quantity, request, is_whole FROM refund_request
+     ) ORDER BY source, person, product`,
   );
   const parts: PartRow[] = [];
   let group: SqlRow[] = [];
@@ -160,21 +177,22 @@ function rowOf({ request, line, quantity, of, isWhole }: RefundPart, product: st
   return [request, line, quantity, of?.messageId ?? null, of?.line ?? null, isWhole, productId];
 }
 
-function matchGroup(group: readonly SqlRow[], rule: Mapping["refunds"]): RefundPart[] {
+function matchGroup(group: readonly SqlRow[], rule: RefundRule): RefundPart[] {
   const lines: RefundableLine[] = [];
   const refunds: RefundRequest[] = [];
   for (const row of group) {
-    const messageId = String(row["messageId"]);
-    const orderId = row["orderId"] === null ? null : String(row["orderId"]);
-    const occurredAt = Number(row["occurredAt"]);
+    const of = {
+      messageId: String(row["messageId"]),
+      orderId: row["orderId"] === null ? null : String(row["orderId"]),
+      occurredAt: Number(row["occurredAt"]),
+      knownAt: Number(row["knownAt"]),
+    };
     const quantity = Number(row["quantity"]);
     if (row["request"] === null) {
-      const line = Number(row["line"]);
-      lines.push({ messageId, line, orderId, occurredAt, remaining: quantity });
+      lines.push({ ...of, line: Number(row["line"]), remaining: quantity });
     } else {
       const request = Number(row["request"]);
-      const isWhole = row["isWhole"] === true;
-      refunds.push({ messageId, request, isWhole, orderId, occurredAt, quantity });
+      refunds.push({ ...of, request, isWhole: row["isWhole"] === true, quantity });
     }
   }
   return matchRefunds(lines, refunds, rule);

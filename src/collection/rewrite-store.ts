@@ -1,8 +1,10 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type DuckDb, literal, type Store } from "../base/index.ts";
+import { type DuckDb, ServiceError, type Store } from "../base/index.ts";
 import { HISTORY_COLUMNS } from "./event.ts";
-import { historyFiles, historySql } from "./history-store.ts";
+import { flush, writeHistoryFile } from "./history-file-store.ts";
+import { historySql, type ManifestEntry, manifest, replaceHistoryFiles } from "./history-store.ts";
+import { deleteFilesNow, retiredFiles } from "./retired-store.ts";
 
 /** Which rows of the history, and what becomes of them. */
 export interface Rewrite {
@@ -22,53 +24,81 @@ export interface RewrittenFile {
   readonly replacedBy: string | null;
 }
 
-interface Replacement extends RewrittenFile {
-  readonly summary: readonly [number, number, number, number];
-}
-
 /**
  * Removes or changes the rows of the history that a predicate is true of, all or none: the files with
  * such rows, and only those, are written anew and change places with the old ones in one transaction.
- * When it returns, the old files are deleted; whoever still read them fails and can be repeated. Call it
- * as the only writer.
+ * When it returns, the old files are deleted, also those that a compaction had retired; whoever still
+ * read them fails and can be repeated. Call it as the only writer. Throws `invalid-input` for a column
+ * the history does not have.
  */
 export async function rewriteHistory(
   store: Store,
   rewrite: Rewrite,
 ): Promise<readonly RewrittenFile[]> {
-  const duckdb = await store.openDuckDb();
+  refuseUnknownColumns(rewrite);
+  const duckdb = await store.openDuckDb({ memoryLimitMiB: 600 });
   try {
     await rewrite.prepare?.(duckdb);
-    const replacements: Replacement[] = [];
-    for (const file of historyFiles(store)) {
-      const [found] = await duckdb.rows(
-        `SELECT count(*) AS n FROM ${historySql(store, [file])} WHERE ${rewrite.where}`,
-      );
-      const rows = Number(found?.["n"]);
-      if (rows > 0) {
-        replacements.push(await rewriteFile(duckdb, store, file, rows, rewrite));
-      }
+    const entries = manifest(store);
+    const names = entries.map((entry) => entry.name);
+    const counts = await countPerFile(duckdb, store, [...names, ...retiredFiles(store)], rewrite);
+    const replacements: { old: [ManifestEntry]; by: ManifestEntry | null }[] = [];
+    for (const entry of entries.filter(({ name }) => counts.has(name))) {
+      replacements.push({ old: [entry], by: await rewriteFile(duckdb, store, entry, rewrite) });
     }
-    replaceAll(store, replacements);
-    const folder = store.path("history");
-    for (const { file } of replacements) {
-      rmSync(join(folder, file), { force: true });
-    }
-    flush(folder);
-    return replacements.map(({ file, rows, replacedBy }) => ({ file, rows, replacedBy }));
+    replaceHistoryFiles(store, replacements, { mayBeRead: false });
+    deleteFilesNow(store, [...counts.keys()]);
+    flush(store.path("history"));
+    return replacements.map(({ old: [{ name }], by }) => ({
+      file: name,
+      rows: counts.get(name) ?? 0,
+      replacedBy: by?.name ?? null,
+    }));
   } finally {
     duckdb.close();
   }
 }
 
+function refuseUnknownColumns({ set = {} }: Rewrite): void {
+  const known = HISTORY_COLUMNS.map(([name]): string => name);
+  for (const column of Object.keys(set)) {
+    if (!known.includes(column)) {
+      throw new ServiceError(
+        "invalid-input",
+        `set: expected columns of the history (${known.join(", ")}), got "${column}"`,
+        { field: "set" },
+      );
+    }
+  }
+}
+
+async function countPerFile(
+  duckdb: DuckDb,
+  store: Store,
+  names: readonly string[],
+  { where }: Pick<Rewrite, "where">,
+): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  const present = names.filter((name) => existsSync(join(store.path("history"), name)));
+  for (const name of present) {
+    const rows = await duckdb.rows(
+      `SELECT count(*) AS n FROM ${historySql(store, [name])} WHERE ${where}`,
+    );
+    const count = Number(rows[0]?.["n"]);
+    if (count > 0) {
+      found.set(name, count);
+    }
+  }
+  return found;
+}
+
 async function rewriteFile(
   duckdb: DuckDb,
   store: Store,
-  file: string,
-  rows: number,
+  entry: ManifestEntry,
   { where, set }: Rewrite,
-): Promise<Replacement> {
-  const from = historySql(store, [file]);
+): Promise<ManifestEntry | null> {
+  const from = historySql(store, [entry.name]);
   const changes = Object.entries(set ?? {}).map(([column, sql]) => {
     const type = HISTORY_COLUMNS.find(([name]) => name === column)?.[1] ?? "VARCHAR";
     return `CASE WHEN ${where} THEN CAST(${sql} AS ${type}) ELSE ${column} END AS ${column}`;
@@ -77,54 +107,18 @@ async function rewriteFile(
     changes.length > 0
       ? `SELECT * REPLACE (${changes.join(", ")}) FROM ${from}`
       : `SELECT * FROM ${from} WHERE (${where}) IS NOT TRUE`;
-  const replacedBy = nextName(file);
-  const target = join(store.path("history"), replacedBy);
-  const partial = `${target}.partial`;
-  await duckdb.run(`COPY (${query}) TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd)`);
-  const [row] = await duckdb.rows(
-    `SELECT count(*) AS n, min(occurred_at_ms) AS first, max(occurred_at_ms) AS last, max(known_at_ms) AS known
-     FROM read_parquet(${literal(partial)})`,
+  const { source, importRunId } = entry;
+  const written = await writeHistoryFile(
+    duckdb,
+    store,
+    { name: nextName(entry.name), source, importRunId },
+    query,
   );
-  const summary = [row?.["n"], row?.["first"], row?.["last"], row?.["known"]].map(
-    Number,
-  ) as unknown as Replacement["summary"];
-  if (summary[0] === 0) {
-    rmSync(partial);
-    return { file, rows, replacedBy: null, summary };
-  }
-  flush(partial);
-  renameSync(partial, target);
-  return { file, rows, replacedBy, summary };
-}
-
-function replaceAll(store: Store, replacements: readonly Replacement[]): void {
-  flush(store.path("history"));
-  const replace = store.sqlite.prepare(
-    `UPDATE history_file SET name = ?, row_count = ?, first_occurred_at = ?, last_occurred_at = ?, last_known_at = ?
-     WHERE name = ?`,
-  );
-  const remove = store.sqlite.prepare("DELETE FROM history_file WHERE name = ?");
-  store.sqlite
-    .transaction(() => {
-      for (const { file, replacedBy, summary } of replacements) {
-        if (replacedBy === null) {
-          remove.run(file);
-        } else {
-          replace.run(replacedBy, ...summary, file);
-        }
-      }
-    })
-    .immediate();
+  return written === null ? null : { ...entry, ...written };
 }
 
 /** `orders.parquet` becomes `orders.2.parquet`, that `orders.3.parquet`: a name is never used again. */
 function nextName(name: string): string {
   const [, base = name, version = "1"] = /^(.*?)(?:\.(\d+))?\.parquet$/.exec(name) ?? [];
   return `${base}.${Number(version) + 1}.parquet`;
-}
-
-function flush(path: string): void {
-  const handle = openSync(path, "r");
-  fsyncSync(handle);
-  closeSync(handle);
 }

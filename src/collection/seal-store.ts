@@ -1,9 +1,7 @@
 import { type DuckDb, literal, type SqlValue, type Store } from "../base/index.ts";
 import { writeHistory } from "./history-file-store.ts";
-import { addHistoryFile, historySql, importedFiles, sourceMappings } from "./history-store.ts";
+import { addHistoryFile, historySql, importedFiles } from "./history-store.ts";
 import { resolvedThrough } from "./inbox-reader-store.ts";
-import { parseMapping } from "./mapping.ts";
-import { linkRefunds, type RefundRules } from "./refund-store.ts";
 
 /** What a seal did; lines left out were in the history already, from a file. */
 export interface SealReport {
@@ -47,19 +45,27 @@ const COPIED = [
 /**
  * Moves what the inbox holds now to the history: a file is written and flushed, then one transaction
  * makes it visible and clears the inbox, so that a crash at any instant loses nothing and doubles
- * nothing. Messages that an import brought before are left out. Call it as the only writer.
+ * nothing. Messages that an import brought before are left out. Lines that customers know and lines they
+ * don't go to different files. Call it as the only writer; while lines are being resolved, with `through`,
+ * the last line to seal, at most what is resolved.
  */
 export async function sealInbox(
   store: Store,
-  linesPerFileMax: number = LINES_PER_FILE_MAX,
+  {
+    linesPerFileMax = LINES_PER_FILE_MAX,
+    through = Number.MAX_SAFE_INTEGER,
+  }: { readonly linesPerFileMax?: number; readonly through?: number } = {},
 ): Promise<SealReport> {
   const end = store.sqlite
-    .prepare<[], number | null>("SELECT max(sequence) FROM inbox")
+    .prepare<[number], number | null>("SELECT max(sequence) FROM inbox WHERE sequence <= ?")
     .pluck()
-    .get();
+    .get(through);
   let report: SealReport = { lines: 0, linesLeftOut: 0, file: null };
   for (;;) {
-    const range = nextRange(store, end ?? 0, linesPerFileMax);
+    const resolved = resolvedThrough(store.sqlite);
+    const range =
+      nextRange(store, Math.min(end ?? 0, resolved), linesPerFileMax) ??
+      nextRange(store, end ?? 0, linesPerFileMax);
     if (range === undefined) {
       return report;
     }
@@ -109,7 +115,6 @@ async function sealRange(store: Store, range: Range): Promise<SealReport> {
       `CREATE TEMP TABLE new_line AS SELECT * FROM inbox_line l WHERE NOT EXISTS (
          SELECT 1 FROM ${importedSql(store, sources)} h WHERE h.source = l.source AND h.message_id = l.message_id)`,
     );
-    await linkRefunds(duckdb, store, refundRules(store));
     const file = await writeHistory(duckdb, store, {
       name: `live-${padded(range.first)}-${padded(range.last)}.parquet`,
       source: sources.length === 1 ? (sources[0] ?? null) : null,
@@ -135,15 +140,6 @@ function importedSql(store: Store, sources: readonly string[]): string {
   const files = sources.flatMap((source) => importedFiles(store, source));
   return `(SELECT source, message_id FROM ${historySql(store, files)}
     WHERE source IN (${sources.map((source) => literal(source)).join(", ")}))`;
-}
-
-function refundRules(store: Store): RefundRules {
-  return new Map(
-    [...sourceMappings(store)].map(([source, json]) => [
-      source,
-      parseMapping(JSON.parse(json)).refunds,
-    ]),
-  );
 }
 
 /** Copies lines to `inbox_line`, few at a time, since the event loop waits for each part. */

@@ -1,51 +1,47 @@
 import { literal, quoted } from "../base/index.ts";
-import type { Condition, Mapping, NumberField, TextField, TimeField } from "./mapping.ts";
+import { errorSql } from "./error-sql.ts";
+import {
+  type CellOf,
+  conditionSql,
+  firstSql,
+  numberSql,
+  rawNumberSql,
+  textSql,
+  timeSql,
+} from "./field-sql.ts";
+import { mappedColumns, type Part } from "./mapping.ts";
+import { columnsOf, type NumberField, type TimeField } from "./mapping-fields.ts";
+import {
+  channelSql,
+  consentSql,
+  type IdentifierSlot,
+  rawIdentifiersSql,
+  traitsSql,
+} from "./person-sql.ts";
+import {
+  cellSql,
+  elementsSql,
+  type FileShape,
+  isPlainPath,
+  jsonPath,
+  jsonValueSql,
+  levelsOf,
+} from "./row-sql.ts";
 
-export type FileFormat = "csv" | "jsonl" | "parquet";
+/** More kinds of events than a mapping can name. */
+const PARTS_MAX = 64;
 
-/** How far ahead of now an event may lie (clock skew) before it is refused. */
-const FUTURE_TOLERANCE_MS = 86_400_000;
-
-/** A quantity or a price beyond this is a fault of the file. */
-const LARGEST_NUMBER = 1e9;
-
-/**
- * The SQL that reads a file as rows of text, numbered from 1 in file order as `#row` (JSON lines also
- * whole, as `#line`; blank ones are passed over). `columns` are names with their types.
- */
-export function sourceSql(
-  format: FileFormat,
-  file: string,
-  columns: ReadonlyMap<string, string>,
-): string {
-  if (format === "jsonl") {
-    const lines =
-      `read_csv(${literal(file)}, columns = {'line': 'VARCHAR'}, delim = E'\\x01', quote = '', escape = '', header = false, ` +
-      `auto_detect = false, null_padding = true, strict_mode = false, store_rejects = true, rejects_limit = 0, max_line_size = 33554432)`;
-    const fields = [...columns.keys()].map(
-      (name) =>
-        `CASE WHEN json_valid(line) THEN json_extract_string(line, ${literal(jsonPath(name))}) END AS ${quoted(name)}`,
-    );
-    const numbered = `SELECT row_number() OVER () AS "#row", line AS "#line", ${fields.join(", ")} FROM ${lines}`;
-    return `SELECT * FROM (${numbered}) WHERE trim("#line") <> ''`;
-  }
-  const cast = [...columns].map(([name, type]) => `${textOf(name, type)} AS ${quoted(name)}`);
-  return `SELECT row_number() OVER () AS "#row", ${cast.join(", ")} FROM ${readerSql(format, file)}`;
-}
-
-/** A column as text; whole floating-point numbers (pandas' ids beside gaps) without their ".0". */
-function textOf(name: string, type: string): string {
-  const column = quoted(name);
-  return type === "DOUBLE" || type === "FLOAT"
-    ? `CASE WHEN ${column} = floor(${column}) AND abs(${column}) < 1e15 THEN CAST(CAST(${column} AS BIGINT) AS VARCHAR) ELSE CAST(${column} AS VARCHAR) END`
-    : `CAST(${column} AS VARCHAR)`;
-}
-
-/** The reader of a CSV or Parquet file; malformed CSV lines go to DuckDB's reject tables. */
-export function readerSql(format: FileFormat, file: string): string {
-  return format === "parquet"
-    ? `read_parquet(${literal(file)})`
-    : `read_csv(${literal(file)}, header = true, all_varchar = true, quote = '"', escape = '"', store_rejects = true, rejects_limit = 0, sample_size = 20480)`;
+/** What stages the rows of a file by one part of a mapping. */
+export interface StagePart {
+  readonly part: Part;
+  /** 0 for the main part, which also speaks for what can't be read at all. */
+  readonly index: number;
+  readonly shape: FileShape;
+  readonly slots: readonly IdentifierSlot[];
+  /** Top-level columns that are kept under `properties`. */
+  readonly unmapped: readonly string[];
+  /** In epoch milliseconds. */
+  readonly now: number;
 }
 
 /**
@@ -63,181 +59,282 @@ const CONTENT = [
 ];
 
 /**
- * The SQL that turns rows of text into event lines: one column per field, `error_field` and
- * `error_reason` where a row can't be read, `properties` with every column the mapping doesn't name.
- * `now` is in epoch milliseconds.
+ * The SQL that turns rows into event lines: a column per field that the part has, `message_key` (its
+ * own id, or the checksum of its content), `identifier_texts` where there are slots, `error` with
+ * field and reason and `content` where a row can't be read. `rows` is the reader of the file (then rows
+ * are told apart by their place in the result), or `isNumbered` a table with their number as `#row`.
  */
-export function stageSql(
-  mapping: Mapping,
-  format: FileFormat,
-  unmapped: readonly string[],
-  now: number,
-): string {
-  const value = (column: string): string => missingAsNull(quoted(column), mapping.missing);
-  const fields = mapping.fields;
-  const text = (spec: TextField | undefined): string => textSql(spec, value);
-  const knownAt = mapping.knownAt;
-  const parsed = `SELECT "#row" AS row_number,
-      ${text(fields.messageId)} AS given_id,
-      ${eventSql(mapping, value)} AS event,
-      ${value(fields.occurredAt.column)} AS occurred_text,
-      ${timeSql(fields.occurredAt, value)} AS occurred_at_ms,
-      ${knownAt === "occurredAt" ? timeSql(fields.occurredAt, value) : knownAt === "now" ? `CAST(${now} AS BIGINT)` : timeSql(knownAt, value)} AS known_at_ms,
-      ${text(fields.userId)} AS user_id,
-      ${text(fields.anonymousId)} AS anonymous_id,
-      ${text(fields.orderId)} AS order_id,
-      ${text(fields.productId)} AS product_id,
-      ${text(fields.productName)} AS product_name,
-      ${rawNumberSql(fields.quantity, value)} AS quantity_text,
-      ${numberSql(fields.quantity, value)} AS quantity,
-      ${rawNumberSql(fields.price, value)} AS price_text,
-      ${numberSql(fields.price, value)} AS price,
-      ${text(fields.currency)} AS currency,
-      ${propertiesSql(format, unmapped)} AS properties,
-      ${format === "jsonl" ? 'json_valid("#line")' : "true"} AS is_readable
-    FROM source_row`;
-  const content = CONTENT.map((name) => `coalesce(CAST(${name} AS VARCHAR), chr(0))`).join(", ");
-  return `SELECT *, coalesce(given_id, content_id) AS message_id, ${errorSql(mapping, now)} AS error
-    FROM (SELECT *, md5(concat_ws(chr(31), ${content})) AS content_id FROM (${parsed}))`;
+export function stageSql(stage: StagePart, rows: string, isNumbered: boolean): string {
+  const { part, shape } = stage;
+  const cells = new Map(
+    [...mappedColumns(part).keys()].map((name, index) => [name, `"#${index}"`]),
+  );
+  const cell: CellOf = (name) => cells.get(name) ?? "NULL";
+  const filled = filledSql(part, cell, cellsSql(stage, rows, cells));
+  const where = (part.where ?? []).map((condition) => conditionSql(condition, cell));
+  const unreadable = shape.format === "jsonl" && stage.index === 0 ? 'NOT "#ok" OR ' : "";
+  const taken =
+    where.length === 0
+      ? filled
+      : `SELECT * FROM (${filled}) WHERE ${unreadable}(${where.join(" AND ")})`;
+  const columns = fieldColumns(stage, cell, isNumbered);
+  const carried = [...shape.types.keys()].map(
+    (name, index) => [`"#r${index}"`, quoted(name)] as const,
+  );
+  const fields = [
+    ...columns,
+    ...(shape.format === "jsonl" ? [["line_text", "line"] as const] : carried),
+  ]
+    .map(([name, sql]) => `${sql} AS ${name}`)
+    .join(",\n      ");
+  const kept = columns.map(([name]) => name).filter((name) => !INNER.has(name));
+  return `SELECT ${kept.join(", ")}, error, ${keySql(stage)} AS message_key,
+      CASE WHEN error IS NOT NULL THEN ${contentSql(shape)} END AS content
+    FROM (SELECT *, ${errorSql(stage)} AS error FROM (SELECT ${fields} FROM (${taken})))`;
 }
 
-function jsonPath(name: string): string {
-  return `$.${name
-    .split(".")
-    .map((part) => JSON.stringify(part))
-    .join(".")}`;
+/** Columns on the way to others. */
+const INNER: ReadonlySet<string> = new Set([
+  "given_id",
+  "occurred_text",
+  "quantity_text",
+  "price_text",
+  "cost_text",
+  "is_readable",
+]);
+
+/** Rows with every mapped column's cleaned text as `#0`, `#1` and so on. */
+function cellsSql(stage: StagePart, rows: string, cells: ReadonlyMap<string, string>): string {
+  const { part, shape } = stage;
+  const levels = part.lines === undefined ? [] : levelsOf(part.lines.each);
+  const plain = [...cells.keys()].filter((name) => isPlainPath(name, shape, levels));
+  const paths = plain.map((name) => literal(jsonPath(name))).join(", ");
+  const json =
+    shape.format !== "jsonl"
+      ? rows
+      : `(SELECT *, ${plain.length === 0 ? "NULL" : `CASE WHEN "#ok" THEN json_extract_string(line, [${paths}]) END`} AS "#values"
+         FROM (SELECT *, coalesce(json_valid(line), false) AS "#ok" FROM ${rows})
+         WHERE ${stage.index === 0 ? "true" : '"#ok"'})`;
+  const exploded = explodedSql(stage, `SELECT * FROM ${json}`);
+  const columns = [...cells].map(([name, alias]) => {
+    const place = plain.indexOf(name);
+    const text = place === -1 ? cellSql(name, shape, levels) : `"#values"[${place + 1}]`;
+    return `${cleaned(text, part.missing)} AS ${alias}`;
+  });
+  return `SELECT *, ${columns.join(", ")} FROM (${exploded})`;
 }
 
-function missingAsNull(column: string, missing: readonly string[]): string {
-  const tokens = ["", ...missing].map((token) => literal(token)).join(", ");
-  return `CASE WHEN trim(${column}) IN (${tokens}) THEN NULL ELSE trim(${column}) END`;
-}
-
-function textSql(spec: TextField | undefined, value: (column: string) => string): string {
-  if (spec === undefined) {
-    return "CAST(NULL AS VARCHAR)";
+/** A row per element of the list that `lines` names, numbered within the innermost list as `#line`. */
+function explodedSql({ part, shape, index }: StagePart, rows: string): string {
+  if (part.lines === undefined) {
+    return rows;
   }
-  return "value" in spec ? literal(spec.value) : value(spec.column);
+  const { each, whenEmpty } = part.lines;
+  const levels = levelsOf(each);
+  return levels.reduce((inner, _, level) => {
+    const isLast = level === levels.length - 1;
+    const kept = [
+      ...(isLast && whenEmpty === "one-line" ? [`coalesce(len("#l${level}"), 0) = 0`] : []),
+      ...(shape.format === "jsonl" && index === 0 ? ['NOT "#ok"'] : []),
+    ];
+    const list =
+      kept.length > 0
+        ? `CASE WHEN ${kept.join(" OR ")} THEN [CAST(NULL AS JSON)] ELSE "#l${level}" END`
+        : `"#l${level}"`;
+    const number = isLast ? `, unnest(range(len(${list}))) AS "#line"` : "";
+    return `SELECT *, unnest(${list}) AS "#e${level}"${number}
+      FROM (SELECT *, ${elementsSql(each, level, shape)} AS "#l${level}" FROM (${inner}))`;
+  }, rows);
 }
 
-function rawNumberSql(spec: NumberField | undefined, value: (column: string) => string): string {
-  return spec === undefined ? "CAST(NULL AS VARCHAR)" : value(spec.column);
+function cleaned(text: string, missing: readonly string[]): string {
+  // Only spaces are looked for where all is ASCII: trim reads every character.
+  const trimmed = `CASE WHEN strlen(${text}) <> length(${text}) OR prefix(${text}, ' ') OR suffix(${text}, ' ') THEN trim(${text}) ELSE ${text} END`;
+  return missing.length === 0
+    ? `nullif(${trimmed}, '')`
+    : `CASE WHEN trim(${text}) NOT IN (${["", ...missing].map((token) => literal(token)).join(", ")}) THEN trim(${text}) END`;
 }
 
-function numberSql(spec: NumberField | undefined, value: (column: string) => string): string {
-  if (spec === undefined) {
-    return "CAST(NULL AS DOUBLE)";
+/** Rows of one event: blank cells of order-level columns are the first row's, `#line` their number. */
+function filledSql(part: Part, cell: CellOf, rows: string): string {
+  if (part.groupBy === undefined) {
+    return rows;
   }
-  const number = `TRY_CAST(${value(spec.column)} AS DOUBLE)`;
-  const finite = `CASE WHEN isfinite(${number}) THEN ${number} END`;
-  return spec.absolute ? `abs(${finite})` : finite;
+  const { column, fill } = part.groupBy;
+  const window = `(PARTITION BY ${cell(column)} ORDER BY "#row")`;
+  const replaced = fill.map(
+    (name) => `coalesce(${cell(name)}, first_value(${cell(name)}) OVER ${window}) AS ${cell(name)}`,
+  );
+  return `SELECT * ${replaced.length === 0 ? "" : `REPLACE (${replaced.join(", ")})`},
+      row_number() OVER ${window} - 1 AS "#line", first_value("#row") OVER ${window} AS "#first" FROM (${rows})`;
 }
 
-/** Epoch milliseconds, or NULL where the text is no time of the stated form. */
-function timeSql(spec: TimeField, value: (column: string) => string): string {
-  const text = value(spec.column);
-  if (spec.epoch !== undefined) {
-    const factor = { seconds: "* 1000", milliseconds: "", microseconds: "/ 1000" }[spec.epoch];
-    return `TRY_CAST(floor(TRY_CAST(${text} AS DOUBLE) ${factor}) AS BIGINT)`;
+function fieldColumns(stage: StagePart, cell: CellOf, isNumbered: boolean): [string, string][] {
+  const { part, shape, slots } = stage;
+  const { fields } = part;
+  const columns: [string, string][] = [
+    ["given_id", textSql(fields.messageId, cell)],
+    ["type", literal(part.type ?? "track")],
+    ["event", part.type === "identify" ? "CAST(NULL AS VARCHAR)" : eventSql(part, cell)],
+    ...timeColumns(stage, cell),
+    ["user_id", textSql(fields.userId, cell)],
+    ["anonymous_id", textSql(fields.anonymousId, cell)],
+    ["order_id", textSql(fields.orderId, cell)],
+    ["product_id", textSql(fields.productId, cell)],
+    ["product_name", textSql(fields.productName, cell)],
+    ["quantity_text", numberCell(stage, fields.quantity, cell)],
+    ["quantity", numberSql(fields.quantity, numberCell(stage, fields.quantity, cell))],
+    ["price_text", numberCell(stage, fields.price, cell)],
+    ["price", numberSql(fields.price, numberCell(stage, fields.price, cell))],
+    ["cost_text", numberCell(stage, fields.cost, cell)],
+    ["currency", textSql(fields.currency, cell)],
+    ["is_readable", shape.format === "jsonl" ? '"#ok"' : "true"],
+    ...optionalColumns(stage, cell),
+  ];
+  if (slots.length > 0) {
+    columns.push(["identifier_texts", rawIdentifiersSql(slots, stage.index, cell)]);
   }
-  if (spec.format !== undefined && /%[zZ]/.test(spec.format)) {
-    return `epoch_ms(try_strptime(${text}, ${literal(spec.format)}))`;
-  }
-  const local =
-    spec.format === undefined
-      ? `TRY_CAST(${text} AS TIMESTAMP)`
-      : `try_strptime(${text}, ${literal(spec.format)})`;
-  const hasZone = `regexp_matches(${text}, '[0-9:](Z|[+-][0-9]{2}(:?[0-9]{2})?)$') AND ${text} LIKE '%:%'`;
-  const inZone =
-    spec.zone === undefined
-      ? "CAST(NULL AS TIMESTAMPTZ)"
-      : `timezone(${literal(spec.zone)}, ${local})`;
-  if (spec.format !== undefined) {
-    return `epoch_ms(${inZone})`;
-  }
-  return `epoch_ms(CASE WHEN ${hasZone} THEN TRY_CAST(${text} AS TIMESTAMPTZ) ELSE ${inZone} END)`;
-}
-
-function eventSql(mapping: Mapping, value: (column: string) => string): string {
-  const event = mapping.event;
-  if (!Array.isArray(event)) {
-    const name = value(event.column);
-    const cases = Object.entries(event.names).map(
-      ([theirs, ours]) => `WHEN ${name} = ${literal(theirs)} THEN ${literal(ours)}`,
+  if (isNumbered) {
+    const first = part.groupBy === undefined ? '"#row"' : '"#first"';
+    columns.push(["row_number", '"#row"'], ["line", isLined(part) ? '"#line"' : "0"]);
+    columns.push(
+      ["part", String(stage.index)],
+      ["seq", `${first} * ${PARTS_MAX} + ${stage.index}`],
     );
-    return cases.length === 0 ? name : `CASE ${cases.join(" ")} ELSE ${name} END`;
+  }
+  if (shape.format === "jsonl") {
+    columns.push(["is_blank", "coalesce(trim(line), '') = ''"]);
+  }
+  return columns;
+}
+
+const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL.*)$/;
+
+/** What a number is read from: a column of numbers as it is, else text. */
+function numberCell(
+  { part, shape }: StagePart,
+  spec: NumberField | undefined,
+  cell: CellOf,
+): string {
+  const [name = "", ...others] = spec === undefined ? [] : columnsOf(spec);
+  const isNumeric = NUMERIC.test(shape.types.get(name) ?? "") && others.length === 0;
+  return isNumeric && part.missing.length === 0 ? quoted(name) : rawNumberSql(spec, cell);
+}
+
+function isLined(part: Part): boolean {
+  return part.lines !== undefined || part.groupBy !== undefined;
+}
+
+function timeColumns({ part, now }: StagePart, cell: CellOf): [string, string][] {
+  const { knownAt, fields } = part;
+  const at = (spec: TimeField): string => timeSql(spec, firstSql(spec, cell));
+  const occurredAt = typeof fields.occurredAt === "object" ? fields.occurredAt : undefined;
+  const known =
+    typeof knownAt === "object"
+      ? at(knownAt)
+      : knownAt === "occurredAt" && occurredAt !== undefined
+        ? at(occurredAt)
+        : `CAST(${now} AS BIGINT)`;
+  return [
+    ["occurred_text", occurredAt === undefined ? "''" : firstSql(occurredAt, cell)],
+    ["occurred_at_ms", occurredAt === undefined ? known : at(occurredAt)],
+    ["known_at_ms", known],
+  ];
+}
+
+/** Columns that only some mappings have; the first line of an event speaks for all. */
+function optionalColumns(stage: StagePart, cell: CellOf): [string, string][] {
+  const { part, unmapped, shape } = stage;
+  const { channel, campaign, cost, traits, consent } = part.fields;
+  const onFirst = (sql: string): string =>
+    isLined(part) ? `CASE WHEN "#line" = 0 THEN ${sql} END` : sql;
+  const event = part.type === "identify" ? "NULL" : eventSql(part, cell);
+  const properties = propertiesSql(shape, unmapped);
+  const columns: [string, string | undefined][] = [
+    ["channel", channelSql(channel, part.type === "identify", event, cell)],
+    ["campaign", campaign === undefined ? undefined : textSql(campaign, cell)],
+    [
+      "cost",
+      cost === undefined ? undefined : onFirst(numberSql(cost, numberCell(stage, cost, cell))),
+    ],
+    ["traits", traits === undefined ? undefined : onFirst(traitsSql(traits, cell))],
+    ["consent", consent === undefined ? undefined : onFirst(consentSql(consent, cell))],
+    // Rows of one event keep what each of them holds.
+    ["properties", part.lines === undefined ? properties : properties && onFirst(properties)],
+  ];
+  return columns.filter((column): column is [string, string] => column[1] !== undefined);
+}
+
+function eventSql(part: Part, cell: CellOf): string {
+  const event = part.event ?? [];
+  if (!Array.isArray(event)) {
+    const name = firstSql(event, cell);
+    const cases = Object.entries(event.names).map(
+      ([theirs, ours]) => `WHEN ${literal(theirs)} THEN ${literal(ours)}`,
+    );
+    return cases.length === 0 ? name : `CASE ${name} ${cases.join(" ")} ELSE ${name} END`;
   }
   const cases = event.map(
     (rule) =>
-      `WHEN ${rule.when === undefined ? "true" : conditionSql(rule.when, value)} THEN ${literal(rule.name)}`,
+      `WHEN ${rule.when === undefined ? "true" : conditionSql(rule.when, cell)} THEN ${literal(rule.name)}`,
   );
   return `CASE ${cases.join(" ")} END`;
 }
 
-function conditionSql(when: Condition, value: (column: string) => string): string {
-  const column = value(when.column);
-  if (when.equals !== undefined) {
-    return `${column} = ${literal(when.equals)}`;
+function propertiesSql(shape: FileShape, unmapped: readonly string[]): string | undefined {
+  if (shape.format === "jsonl") {
+    return "line";
   }
-  if (when.oneOf !== undefined) {
-    return `${column} IN (${when.oneOf.map((one) => literal(one)).join(", ")})`;
-  }
-  if (when.startsWith !== undefined) {
-    return `starts_with(${column}, ${literal(when.startsWith)})`;
-  }
-  if (when.matches !== undefined) {
-    return `regexp_matches(${column}, ${literal(when.matches)})`;
-  }
-  if (when.lessThan !== undefined) {
-    return `TRY_CAST(${column} AS DOUBLE) < ${when.lessThan}`;
-  }
-  if (when.greaterThan !== undefined) {
-    return `TRY_CAST(${column} AS DOUBLE) > ${when.greaterThan}`;
-  }
-  return `${column} IS ${when.isMissing === true ? "" : "NOT "}NULL`;
+  return unmapped.length === 0
+    ? undefined
+    : objectSql(unmapped.map((name) => [name, quoted(name), shape.types.get(name) ?? "VARCHAR"]));
 }
 
-function propertiesSql(format: FileFormat, unmapped: readonly string[]): string {
-  if (format === "jsonl") {
-    return '"#line"';
-  }
-  if (unmapped.length === 0) {
-    return "CAST(NULL AS VARCHAR)";
-  }
-  const pairs = unmapped.map((name) => `${literal(name)}, ${quoted(name)}`);
+/** What is kept of a row that can't be read. */
+function contentSql({ format, types }: FileShape): string {
+  return format === "jsonl"
+    ? "line_text"
+    : objectSql([...types].map(([name, type], index) => [name, `"#r${index}"`, type]));
+}
+
+function objectSql(columns: readonly (readonly [string, string, string])[]): string {
+  const pairs = columns.map(
+    ([name, column, type]) => `${literal(name)}, ${jsonValueSql(column, type)}`,
+  );
   return `CAST(json_object(${pairs.join(", ")}) AS VARCHAR)`;
 }
 
-/** `{field, reason}` of the first field that can't be read, or NULL. */
-function errorSql(mapping: Mapping, now: number): string {
-  const fields = mapping.fields;
-  const reason = (test: string, field: string, text: string): string =>
-    `WHEN ${test} THEN {'field': ${literal(field)}, 'reason': ${text}}`;
-  const expectedTime = `'expected a time (${timeExpectation(fields.occurredAt)}), got "' || occurred_text || '"'`;
-  const expectedNumber = (column: string): string =>
-    `'expected a number, got "' || ${column} || '"'`;
-  return `CASE
-    ${reason("NOT is_readable", "line", "'not valid JSON'")}
-    ${reason("occurred_text IS NULL", "occurredAt", "'missing'")}
-    ${reason("occurred_at_ms IS NULL", "occurredAt", expectedTime)}
-    ${reason(`occurred_at_ms > ${now + FUTURE_TOLERANCE_MS}`, "occurredAt", `'lies in the future: ' || occurred_text`)}
-    ${reason("known_at_ms IS NULL", "knownAt", "'missing or not a time'")}
-    ${reason("event IS NULL", "event", "'missing, or no rule of the mapping matches'")}
-    ${mapping.fields.messageId === undefined ? "" : reason("given_id IS NULL", "messageId", "'missing'")}
-    ${reason("quantity_text IS NOT NULL AND quantity IS NULL", "quantity", expectedNumber("quantity_text"))}
-    ${reason("price_text IS NOT NULL AND price IS NULL", "price", expectedNumber("price_text"))}
-    ${reason(`abs(quantity) > ${LARGEST_NUMBER}`, "quantity", `'impossible value: ' || quantity_text`)}
-    ${reason(`abs(price) > ${LARGEST_NUMBER}`, "price", `'impossible value: ' || price_text`)}
-    END`;
+function keySql({ part, slots }: StagePart): string {
+  if (part.fields.messageId !== undefined) {
+    return "given_id";
+  }
+  const content = CONTENT.map((name) => `coalesce(CAST(${name} AS VARCHAR), chr(0))`);
+  // Without a user and a visitor, whatever else says whom it concerns tells rows apart.
+  const others = [
+    ...(slots.length > 0 ? ["array_to_string(identifier_texts, chr(30))"] : []),
+    ...(part.fields.campaign === undefined ? [] : ["campaign"]),
+  ];
+  if (part.type === "identify") {
+    return `md5(concat_ws(chr(31), 'identify', ${identifyContent(part, slots).join(", ")}))`;
+  }
+  const whom =
+    others.length === 0
+      ? []
+      : [
+          `CASE WHEN user_id IS NULL AND anonymous_id IS NULL THEN nullif(concat_ws(chr(30), ${others.join(", ")}), '') END`,
+        ];
+  return `md5(concat_ws(chr(31), ${[...content, ...whom].join(", ")}))`;
 }
 
-function timeExpectation(spec: TimeField): string {
-  if (spec.epoch !== undefined) {
-    return `epoch ${spec.epoch}`;
-  }
-  const form = spec.format ?? "ISO 8601";
-  return (spec.zone === undefined ? `${form} with a zone` : `${form} in ${spec.zone}`).replaceAll(
-    "'",
-    "''",
-  );
+/** A CRM row without a time of its own is a new one only where it says something else. */
+function identifyContent(part: Part, slots: readonly IdentifierSlot[]): string[] {
+  const columns = [
+    ...(typeof part.fields.occurredAt === "object" ? ["CAST(occurred_at_ms AS VARCHAR)"] : []),
+    "user_id",
+    "anonymous_id",
+    ...(slots.length === 0 ? [] : ["CAST(to_json(identifier_texts) AS VARCHAR)"]),
+    ...(part.fields.traits === undefined ? [] : ["traits"]),
+    ...(part.fields.consent === undefined ? [] : ["consent"]),
+  ];
+  return columns.map((column) => `coalesce(${column}, chr(0))`);
 }

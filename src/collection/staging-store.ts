@@ -4,18 +4,20 @@ import {
   literal,
   messageOf,
   nearest,
-  quoted,
   ServiceError,
   type Step,
   type Store,
 } from "../base/index.ts";
 import { expressionsOf } from "./expressions.ts";
-import { historySql } from "./history-store.ts";
+import { historySql, importedFiles } from "./history-store.ts";
+import { identifiersSql, normaliseTexts } from "./identifier-text-store.ts";
 import { inboxMessageIds } from "./inbox-store.ts";
-import { type Mapping, mappedColumns } from "./mapping.ts";
-import { linkRefunds } from "./refund-store.ts";
-import { type FileFormat, readerSql, sourceSql, stageSql } from "./stage-sql.ts";
-import { ERASED_ON_REQUEST, refuseErasedRows } from "./tombstone-store.ts";
+import { type Mapping, mappedColumns, type Part, partsOf } from "./mapping.ts";
+import { type IdentifierSlot, identifierSlots } from "./person-sql.ts";
+import { findRepeats, type RepeatRules } from "./repeat-store.ts";
+import { type FileFormat, type FileShape, neededColumn, readerSql } from "./row-sql.ts";
+import { type StagePart, stageSql } from "./stage-sql.ts";
+import { refuseErasedRows } from "./tombstone-store.ts";
 
 /** What to read. */
 export interface StagingRequest {
@@ -24,18 +26,23 @@ export interface StagingRequest {
   readonly format: FileFormat;
 }
 
-/** Counts of rows. */
-export interface StagedCounts {
-  readonly rowsRead: number;
-  readonly rowsAccepted: number;
-  readonly rowsDuplicate: number;
-  readonly rowsRejected: number;
+/** What a session holds of a file once it is staged. */
+export interface Staged {
+  readonly shape: FileShape;
+  readonly parts: readonly Part[];
+  readonly slots: readonly IdentifierSlot[];
+  /** One row of the file is one row of `staged`: nothing is passed over. */
+  readonly isFlat: boolean;
+  readonly hasKnown: boolean;
 }
 
+const STEPS = 8;
+
 /**
- * Reads a file into tables of the session: `readable` (event lines), `reject`, `new_line` (what the
- * history and the inbox do not hold yet) and `event_line` (the same, refunds linked). Changes nothing
- * on disk. Returns the mapped columns that are empty in every row.
+ * Reads a file into relations of the session: `staged` (event lines as they were read, those with an
+ * `error` too), `repeat` (what of them repeats a row before it), `message` (those that can be kept),
+ * `known` (messages that the history or the inbox holds) and `new_line` (the rest, as the history has
+ * them). Changes nothing on disk.
  */
 export async function stage(
   duckdb: DuckDb,
@@ -43,85 +50,145 @@ export async function stage(
   now: number,
   request: StagingRequest,
   step: Step | undefined,
-): Promise<{ readonly emptyColumns: readonly string[] }> {
+): Promise<Staged> {
   const { file, format, mapping } = request;
+  const parts = partsOf(mapping);
+  const slots = identifierSlots(parts, mapping.region);
   await refuseBadExpressions(duckdb, mapping);
-  const columns = await sourceColumns(duckdb, mapping, format, file);
-  const mapped = mappedColumns(mapping);
-  const unmapped = [...columns.keys()].filter((name) => !mapped.has(name));
-  await guardedRead(file, () =>
-    duckdb.run(`CREATE TEMP TABLE source_row AS ${sourceSql(format, file, columns)}`),
+  const described = await describeFile(duckdb, format, file);
+  const shape = withOptional(described, mapping.optional ?? []);
+  refuseAbsentColumns(parts, shape);
+  const needed = new Set(
+    parts.flatMap((part) =>
+      [...mappedColumns(part).keys()].filter((name) => shape.types.has(name)),
+    ),
   );
-  step?.update(2, 8);
-  const emptyColumns = await columnsWithoutValue(duckdb, mapped);
-  await duckdb.run(
-    `CREATE TEMP TABLE staged AS ${stageSql(mapping, format, unmapped, now)} ORDER BY row_number`,
+  const unmapped = [...described.types.keys()].filter((name) => !needed.has(name));
+  const stages = parts.map(
+    (part, index): StagePart => ({ part, index, shape, slots, unmapped, now }),
   );
-  await refuseErasedRows(duckdb, store, "staged");
-  step?.update(3, 8);
-  if (mapping.fields.messageId === undefined) {
-    await duckdb.run(
-      `CREATE TEMP TABLE readable AS
-       SELECT * REPLACE (message_id || '-' || row_number() OVER (PARTITION BY message_id ORDER BY row_number) AS message_id), 1 AS occurrence
-       FROM staged WHERE error IS NULL`,
-    );
-  } else {
-    await duckdb.run(
-      `CREATE TEMP TABLE readable AS
-       SELECT *, row_number() OVER same AS occurrence FROM staged WHERE error IS NULL
-       WINDOW same AS (PARTITION BY message_id ORDER BY row_number)`,
-    );
-    await rejectRepeatedIds(duckdb);
+  const isFlat = isFlatMapping(parts);
+  await guardedRead(file, () => readRows(duckdb, described, stages, isFlat));
+  const names = slots.map(({ type, region }, slot) => {
+    return { type, region, field: type, sql: `identifier_texts[${slot + 1}]` };
+  });
+  await refuseErasedRows(duckdb, store, "parsed", names);
+  step?.update(3, STEPS);
+  const rules = repeatRules(parts, isFlat, format);
+  await findRepeats(duckdb, rules);
+  step?.update(4, STEPS);
+  const hasKnown = await findKnown(duckdb, store, mapping.source);
+  step?.update(5, STEPS);
+  if (slots.length > 0) {
+    await normaliseTexts(duckdb, slots);
   }
-  await collectRejects(duckdb, format, [...columns.keys()]);
-  await duckdb.run("DROP TABLE source_row");
-  await duckdb.run("DROP TABLE staged");
-  step?.update(4, 8);
-  await duckdb.run("CREATE TEMP TABLE inbox_message (message_id VARCHAR)");
-  await duckdb.append("inbox_message", inboxMessageIds(store, mapping.source));
-  await duckdb.run(
-    `CREATE TEMP TABLE new_line AS
-     SELECT r.* EXCLUDE (occurrence), 0 AS line, ${literal(mapping.source)} AS source, 'track' AS type FROM readable r
-     WHERE r.occurrence = 1 AND NOT EXISTS (
-       SELECT 1 FROM ${historySql(store)} h
-       WHERE h.source = ${literal(mapping.source)} AND h.message_id = r.message_id)
-       AND NOT EXISTS (SELECT 1 FROM inbox_message i WHERE i.message_id = r.message_id)
-     ORDER BY r.occurred_at_ms, r.row_number`,
-  );
-  step?.update(5, 8);
-  await linkRefunds(duckdb, store, new Map([[mapping.source, mapping.refunds]]));
-  step?.update(6, 8);
-  return { emptyColumns };
+  await duckdb.run(newLineSql(mapping.source, slots, hasKnown));
+  step?.update(6, STEPS);
+  return { shape, parts, slots, isFlat, hasKnown };
 }
 
-/** The mapped columns that no row has anything in, such as a mistyped path of JSON lines. */
-async function columnsWithoutValue(
+function isFlatMapping(parts: readonly Part[]): boolean {
+  return (
+    parts.length === 1 && parts.every(({ lines, groupBy, where }) => !lines && !groupBy && !where)
+  );
+}
+
+/** Makes `staged`. Rows of a flat mapping are parsed as they are read; others are kept as they are first. */
+async function readRows(
   duckdb: DuckDb,
-  mapped: ReadonlyMap<string, string>,
-): Promise<string[]> {
-  const names = [...mapped.keys()];
-  const counts = names.map((name, index) => `count(${quoted(name)}) AS c${index}`);
-  const [row] = await duckdb.rows(`SELECT count(*) AS n, ${counts.join(", ")} FROM source_row`);
-  return row?.["n"] === 0
-    ? []
-    : names.flatMap((name, index) =>
-        row?.[`c${index}`] === 0 ? [`${mapped.get(name) ?? ""}: "${name}"`] : [],
-      );
+  shape: FileShape,
+  stages: readonly StagePart[],
+  isFlat: boolean,
+): Promise<void> {
+  const reader = withAbsent(readerSql(shape.format, shape.file), shape, stages[0]?.shape ?? shape);
+  if (isFlat) {
+    const selects = stages.map((one) => stageSql(one, reader, false));
+    await duckdb.run(`CREATE TEMP TABLE parsed AS ${selects.join("")}`);
+    await duckdb.run(
+      `CREATE TEMP VIEW staged AS SELECT *, rowid AS id, rowid + 1 AS row_number, 0 AS line, 0 AS part, rowid + 1 AS seq FROM parsed`,
+    );
+    return;
+  }
+  await duckdb.run(`CREATE TEMP TABLE source_row AS SELECT * FROM ${reader}`);
+  const rows = `(SELECT rowid + 1 AS "#row", * FROM source_row ${shape.format === "jsonl" ? "WHERE trim(line) <> ''" : ""})`;
+  const selects = stages.map((one) => stageSql(one, rows, true));
+  await duckdb.run(`CREATE TEMP TABLE parsed AS ${selects.join("\nUNION ALL BY NAME\n")}`);
+  await duckdb.run("CREATE TEMP VIEW staged AS SELECT *, rowid AS id FROM parsed");
 }
 
-/** A mapped id that stands twice in a file with other content is no duplicate: the later row is set aside. */
-async function rejectRepeatedIds(duckdb: DuckDb): Promise<void> {
+/** The reader with the optional columns that this file lacks, empty. */
+function withAbsent(reader: string, file: FileShape, wanted: FileShape): string {
+  const absent = [...wanted.types.keys()].filter((name) => !file.types.has(name));
+  return absent.length === 0 || file.format === "jsonl"
+    ? reader
+    : `(SELECT *, ${absent.map((name) => `CAST(NULL AS VARCHAR) AS "${name.replaceAll('"', '""')}"`).join(", ")} FROM ${reader})`;
+}
+
+function withOptional(shape: FileShape, optional: readonly string[]): FileShape {
+  const absent = optional
+    .map((name) => neededColumn(name, shape))
+    .filter((name): name is string => name !== undefined && !shape.types.has(name));
+  return {
+    ...shape,
+    types: new Map([...shape.types, ...absent.map((name) => [name, "VARCHAR"] as const)]),
+  };
+}
+
+function repeatRules(parts: readonly Part[], isFlat: boolean, format: FileFormat): RepeatRules {
+  const given = parts.flatMap((part, index) =>
+    part.fields.messageId === undefined ? [] : [index],
+  );
+  const currency = parts.some((part) => part.fields.currency !== undefined);
+  return { given, partCount: parts.length, isFlat, hasBlanks: format === "jsonl", currency };
+}
+
+/** Fills `known`, and `earlier` with the lines that the history has of these messages. */
+async function findKnown(duckdb: DuckDb, store: Store, source: string): Promise<boolean> {
+  const waiting = inboxMessageIds(store, source);
+  const hasHistory = mayHaveHistory(store, source);
+  if (waiting.length === 0 && !hasHistory) {
+    return false;
+  }
+  await duckdb.run("CREATE TEMP TABLE inbox_message (message_id VARCHAR)");
+  await duckdb.append("inbox_message", waiting);
   await duckdb.run(
-    `CREATE TEMP TABLE repeated AS
-     SELECT r.row_number, f.row_number AS first_row FROM readable r
-     JOIN readable f ON f.message_id = r.message_id AND f.occurrence = 1
-     WHERE r.occurrence > 1 AND r.content_id <> f.content_id`,
+    `CREATE TEMP TABLE known_line AS
+     SELECT message_id, line, event, occurred_at_ms, user_id, anonymous_id, order_id, product_id, quantity, price, currency
+     FROM ${historySql(store)} WHERE source = ${literal(source)} AND message_id IN (SELECT message_id FROM message)`,
   );
   await duckdb.run(
-    `UPDATE staged SET error = {'field': 'messageId', 'reason': 'repeats the id of row ' || r.first_row || ' with other content'}
-     FROM repeated r WHERE r.row_number = staged.row_number`,
+    `CREATE TEMP TABLE known AS
+     SELECT DISTINCT message_id FROM known_line UNION
+     SELECT message_id FROM inbox_message WHERE message_id IN (SELECT message_id FROM message)`,
   );
-  await duckdb.run("DELETE FROM readable WHERE row_number IN (SELECT row_number FROM repeated)");
+  return true;
+}
+
+/** Whether any visible file may hold events of the source: its own, or one of several sources. */
+function mayHaveHistory(store: Store, source: string): boolean {
+  const count = store.sqlite
+    .prepare<[string], number>(
+      "SELECT count(*) FROM history_file WHERE source = ? OR source IS NULL",
+    )
+    .pluck()
+    .get(source);
+  return (count ?? 0) > 0 || importedFiles(store, source).length > 0;
+}
+
+const NOT_KEPT = ["message_key", "error", "content", "id", "part", "seq"] as const;
+
+function newLineSql(source: string, slots: readonly IdentifierSlot[], hasKnown: boolean): string {
+  const { joins, list } =
+    slots.length === 0 ? { joins: "", list: undefined } : identifiersSql(slots);
+  const dropped = [...NOT_KEPT, ...(slots.length === 0 ? [] : ["identifier_texts"])];
+  const identifiers =
+    list === undefined
+      ? ""
+      : `, CASE WHEN (m.line = 0 OR coalesce(m.user_id, m.anonymous_id) IS NULL) AND ${list} <> '' THEN '[' || ${list} || ']' END AS identifiers`;
+  return `CREATE TEMP VIEW new_line AS
+    SELECT m.* EXCLUDE (${dropped.join(", ")}), ${literal(source)} AS source${identifiers}
+    FROM message m ${joins}
+    ${hasKnown ? "WHERE m.message_id NOT IN (SELECT message_id FROM known)" : ""}`;
 }
 
 /** Tries every expression of the mapping on nothing, so that a bad one is named before any row is read. */
@@ -139,16 +206,9 @@ async function refuseBadExpressions(duckdb: DuckDb, mapping: Mapping): Promise<v
   }
 }
 
-/** The columns to read, with their types: all of a CSV or Parquet file, the mapped ones of JSON lines. */
-async function sourceColumns(
-  duckdb: DuckDb,
-  mapping: Mapping,
-  format: FileFormat,
-  file: string,
-): Promise<Map<string, string>> {
-  const mapped = mappedColumns(mapping);
+async function describeFile(duckdb: DuckDb, format: FileFormat, file: string): Promise<FileShape> {
   if (format === "jsonl") {
-    return new Map([...mapped.keys()].map((name) => [name, "VARCHAR"]));
+    return { format, file, types: new Map() };
   }
   const described = await guardedRead(file, () =>
     duckdb.rows(`DESCRIBE SELECT * FROM ${readerSql(format, file)}`),
@@ -156,86 +216,27 @@ async function sourceColumns(
   const types = new Map(
     described.map((row) => [String(row["column_name"]), String(row["column_type"])]),
   );
-  const columns = [...types.keys()];
-  for (const [name, field] of mapped) {
-    if (!columns.includes(name)) {
-      throw new ServiceError(
-        "invalid-input",
-        `mapping: ${field} names the column "${name}", which ${basename(file)} does not have; nearest: ${nearest(name, columns).join(", ")}`,
-        { field },
-      );
+  return { format, file, types };
+}
+
+function refuseAbsentColumns(parts: readonly Part[], shape: FileShape): void {
+  for (const part of parts) {
+    for (const [name, field] of mappedColumns(part)) {
+      const column = neededColumn(name, shape);
+      const isInLines = part.lines !== undefined && column === part.lines.each.split("[")[0];
+      if (column !== undefined && !isInLines && !shape.types.has(column)) {
+        const columns = [...shape.types.keys()];
+        throw new ServiceError(
+          "invalid-input",
+          `mapping: ${field} names the column "${name}", which ${basename(shape.file)} does not have; nearest: ${nearest(name, columns).join(", ")}`,
+          { field },
+        );
+      }
     }
   }
-  return types;
 }
 
-/** Fills `reject(row_number, field, reason, content)`; malformed CSV lines keep their own line. */
-async function collectRejects(
-  duckdb: DuckDb,
-  format: FileFormat,
-  columns: readonly string[],
-): Promise<void> {
-  const content =
-    format === "jsonl"
-      ? 's."#line"'
-      : `CAST(json_object(${columns.map((name) => `${literal(name)}, s.${quoted(name)}`).join(", ")}) AS VARCHAR)`;
-  const malformed =
-    format !== "parquet"
-      ? `SELECT line - ${format === "csv" ? 1 : 0} AS row_number, coalesce(any_value(column_name), '') AS field,
-           'malformed line: ' || any_value(error_type) AS reason, any_value(csv_line) AS content
-         FROM reject_errors GROUP BY line`
-      : "SELECT NULL AS row_number, NULL AS field, NULL AS reason, NULL AS content WHERE 1 = 0";
-  await duckdb.run(`CREATE TEMP TABLE malformed AS ${malformed}`);
-  await duckdb.run(
-    `CREATE TEMP TABLE reject AS
-     WITH skipped AS (
-       SELECT row_number - row_number() OVER (ORDER BY row_number) AS good_before FROM malformed
-     )
-     SELECT * FROM (
-       SELECT t.row_number + (SELECT count(*) FROM skipped WHERE good_before < t.row_number) AS row_number,
-              t.error.field AS field, t.error.reason AS reason,
-              CASE WHEN t.error.reason <> ${literal(ERASED_ON_REQUEST)} THEN ${content} END AS content
-       FROM staged t JOIN source_row s ON s."#row" = t.row_number WHERE t.error IS NOT NULL
-       UNION ALL SELECT row_number, field, reason, content FROM malformed
-     ) ORDER BY row_number`,
-  );
-}
-
-/** Writes the rejected rows as CSV, if a file is named. */
-export async function writeRejects(duckdb: DuckDb, rejectsFile: string | null): Promise<void> {
-  if (rejectsFile !== null) {
-    await duckdb.run(
-      `COPY (SELECT row_number AS "row", field, reason, content FROM reject ORDER BY row_number)
-       TO ${literal(rejectsFile)} (FORMAT csv, HEADER)`,
-    );
-  }
-}
-
-/** How many rows were read, are new, are known, can't be read. */
-export async function countStaged(duckdb: DuckDb): Promise<StagedCounts> {
-  const row = (
-    await duckdb.rows(
-      `SELECT (SELECT count(*) FROM readable) AS readable, (SELECT count(*) FROM new_line) AS accepted,
-              (SELECT count(*) FROM reject) AS rejected`,
-    )
-  )[0];
-  const readable = Number(row?.["readable"]);
-  const rowsAccepted = Number(row?.["accepted"]);
-  const rowsRejected = Number(row?.["rejected"]);
-  return {
-    rowsRead: readable + rowsRejected,
-    rowsAccepted,
-    rowsDuplicate: readable - rowsAccepted,
-    rowsRejected,
-  };
-}
-
-/** Rows of `name` and `n` as a record. */
-export async function countsBy(duckdb: DuckDb, sql: string): Promise<Record<string, number>> {
-  const rows = await duckdb.rows(sql);
-  return Object.fromEntries(rows.map((row) => [String(row["name"]), Number(row["n"])]));
-}
-
+/** Runs what reads the file; what the engine says of it becomes an error about the file. */
 async function guardedRead<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();

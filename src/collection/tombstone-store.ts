@@ -2,8 +2,8 @@ import {
   type DuckDb,
   hasStoreKey,
   KEY_FILE,
+  literal,
   openStoreKey,
-  quoted,
   ServiceError,
   type Sqlite,
   type Store,
@@ -205,37 +205,44 @@ function fieldOf(
   return others.find(([type, value]) => tombstones.has(type, value))?.[0];
 }
 
+/** Where a session's rows name somebody: an SQL expression of text as it was written, or normalised already. */
+export interface NameColumn {
+  readonly type: string;
+  readonly sql: string;
+  /** The field of the mapping. */
+  readonly field: string;
+  /** Where phone numbers without a country code are from. */
+  readonly region?: string | undefined;
+}
+
 /**
- * Sets `error` of the rows of a session's table that name an erased person: the hook of imports, before
- * rejects are collected. `types` are columns of identifiers beside user_id and anonymous_id, by type, as
- * they are written; `region` is where phone numbers without a country code are from.
+ * Sets `error` of the rows of a session's table that name an erased person, and clears their `content`:
+ * the hook of imports, before rejects are collected. User ids and visitors stand in `user_id` and
+ * `anonymous_id`, others in the columns given.
  */
 export async function refuseErasedRows(
   duckdb: DuckDb,
   store: Store,
   table: string,
-  types: Readonly<Record<string, string>> = {},
-  region?: string,
+  others: readonly NameColumn[],
 ): Promise<void> {
   const tombstones = openTombstones(store);
   if (tombstones.isEmpty()) {
     return;
   }
-  const columns: readonly (readonly [string, string, string])[] = [
-    ["user_id", "user_id", "userId"],
-    ["anonymous_id", "anonymous_id", "anonymousId"],
-    ...Object.entries(types).map(([type, column]) => [type, column, type] as const),
+  const columns: readonly NameColumn[] = [
+    { type: "user_id", sql: "user_id", field: "userId" },
+    { type: "anonymous_id", sql: "anonymous_id", field: "anonymousId" },
+    ...others,
   ];
-  for (const [type, column, field] of columns) {
+  for (const { type, sql, field, region } of columns) {
     await duckdb.run("CREATE OR REPLACE TEMP TABLE erased_value (value VARCHAR)");
-    const values = duckdb.chunks(
-      `SELECT DISTINCT ${quoted(column)} FROM ${table} WHERE ${quoted(column)} IS NOT NULL`,
-    );
     const erased: [string][] = [];
-    for await (const [chunk = []] of values) {
-      for (const value of chunk) {
-        const text = String(value);
-        const name = type.endsWith("_id") ? text : normaliseIdentifier(type, text, region);
+    for await (const [values = []] of duckdb.chunks(
+      `SELECT DISTINCT ${sql} FROM ${table} WHERE ${sql} IS NOT NULL`,
+    )) {
+      for (const text of values.map(String)) {
+        const name = normaliseIdentifier(type, text, region);
         if (name !== undefined && tombstones.has(type, name)) {
           erased.push([text]);
         }
@@ -243,8 +250,8 @@ export async function refuseErasedRows(
     }
     await duckdb.append("erased_value", erased);
     await duckdb.run(
-      `UPDATE ${table} SET error = {'field': '${field}', 'reason': '${ERASED_ON_REQUEST}'}
-       WHERE ${quoted(column)} IN (SELECT value FROM erased_value)`,
+      `UPDATE ${table} SET error = {'field': ${literal(field)}, 'reason': ${literal(ERASED_ON_REQUEST)}}, content = NULL
+       WHERE ${sql} IN (SELECT value FROM erased_value)`,
     );
   }
   await duckdb.run("DROP TABLE erased_value");

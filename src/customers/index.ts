@@ -39,6 +39,7 @@ export {
   type Resolution,
   resolveAgain,
   resolveCustomers,
+  resolveInbox,
   writeIdentity,
 } from "./resolve-store.ts";
 export { accessPerson } from "./rights/access-store.ts";

@@ -1,6 +1,7 @@
 import type { Clock, DuckDb, Store } from "../base/index.ts";
 import {
   historyFiles,
+  type InboxLine,
   inboxLinesAfter,
   markInboxResolved,
   markResolved,
@@ -40,7 +41,7 @@ const ROWS_PER_TRANSACTION = 20_000;
 export async function resolveCustomers(store: Store, clock: Clock): Promise<Resolution> {
   const before = counts(store);
   const desk = openDesk(store);
-  resolveInbox(store, clock, desk);
+  resolveInbox(store, clock);
   const duckdb = await store.openDuckDb();
   try {
     for (const file of historyFiles(store, "unresolved")) {
@@ -110,7 +111,7 @@ const INBOX_BATCH = 500;
 
 /**
  * Takes live lines to their customers as they come: the returned function resolves the next of them, a
- * small batch, and says whether more wait.
+ * small batch, and says whether there were any.
  */
 export function createLiveResolver(store: Store, clock: Clock): () => boolean {
   const rulesOf = store.sqlite.prepare<[], number>("SELECT updated_at FROM identity_rules").pluck();
@@ -122,28 +123,50 @@ export function createLiveResolver(store: Store, clock: Clock): () => boolean {
       desk = openDesk(store);
       rulesAt = now;
     }
-    return resolveBatch(store, clock, desk) === INBOX_BATCH;
+    return resolveBatch(store, clock, desk) > 0;
   };
 }
 
-/** Resolves all that waits in the inbox. */
-function resolveInbox(store: Store, clock: Clock, desk: Desk): void {
+/** Resolves all that waits in the inbox; returns the last line that customers know. */
+export function resolveInbox(store: Store, clock: Clock): number {
+  const desk = openDesk(store);
   while (resolveBatch(store, clock, desk) > 0);
+  return resolvedThrough(store.sqlite);
 }
 
 /** Resolves the next lines of the inbox; returns how many. */
 function resolveBatch(store: Store, clock: Clock, desk: Desk): number {
-  const waiting = inboxLinesAfter(store.sqlite, resolvedThrough(store.sqlite), 1);
-  return waiting.length === 0
-    ? 0
-    : store.sqlite
-        .transaction((): number => {
-          const lines = inboxLinesAfter(store.sqlite, resolvedThrough(store.sqlite), INBOX_BATCH);
-          takeLines(desk, lines, clock.now());
-          markInboxResolved(store.sqlite, lines.at(-1)?.sequence ?? resolvedThrough(store.sqlite));
-          return lines.length;
-        })
-        .immediate();
+  if (nextLines(store, 1).length === 0) {
+    return 0;
+  }
+  const take = store.sqlite.transaction((): number => {
+    const lines = wholeMessages(store);
+    const last = lines.at(-1);
+    if (last !== undefined) {
+      takeLines(desk, lines, clock.now());
+      markInboxResolved(store.sqlite, last.sequence);
+    }
+    return lines.length;
+  });
+  return take.immediate();
+}
+
+function nextLines(store: Store, limit: number): InboxLine[] {
+  return inboxLinesAfter(store.sqlite, resolvedThrough(store.sqlite), limit);
+}
+
+/** The next lines, up to where a message ends: a seal must find messages resolved or not, never in part. */
+function wholeMessages(store: Store): InboxLine[] {
+  for (let limit = INBOX_BATCH; ; limit *= 4) {
+    const lines = nextLines(store, limit);
+    const start = lines.findLastIndex((line) => line.line === 0);
+    if (lines.length < limit) {
+      return lines;
+    }
+    if (start > 0) {
+      return lines.slice(0, start);
+    }
+  }
 }
 
 /** Everything that can be told twice first; what adds up comes last, in the transaction that marks the file. */

@@ -1,3 +1,4 @@
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, type DuckDb, literal, removeStrays, type Store } from "../base/index.ts";
 
@@ -26,13 +27,16 @@ export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb):
     )
     .raw();
   await duckdb.append("identity", rows.iterate());
+  const target = join(store.path("customers"), file);
+  const partial = `${target}.${process.pid}.partial`;
   await duckdb.run(
     `COPY (SELECT type, value, CAST(customer_id AS INTEGER) AS customer_id, CAST(linked_at_ms AS BIGINT) AS linked_at_ms FROM identity ORDER BY 1, 2)
-     TO ${literal(join(store.path("customers"), file))} (FORMAT parquet, COMPRESSION zstd)`,
+     TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd)`,
   );
+  renameSync(partial, target);
   store.sqlite
     .prepare(
-      "INSERT INTO identity_snapshot SELECT ?, ?, count(*), ?, ? FROM identifier WHERE customer_id IS NOT NULL",
+      "INSERT OR REPLACE INTO identity_snapshot SELECT ?, ?, count(*), ?, ? FROM identifier WHERE customer_id IS NOT NULL",
     )
     .run(generation, file, clock.now(), version);
   removeStrays(store.path("customers"), (name) => name >= nameOf(generation - 1));

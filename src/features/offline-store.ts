@@ -1,6 +1,7 @@
 import { renameSync } from "node:fs";
 import { type DuckDb, literal, type Store } from "../base/index.ts";
 import {
+  createLinkedHistory,
   EVERY_PRODUCT,
   EventName,
   historySql,
@@ -129,7 +130,7 @@ async function prepare(duckdb: DuckDb, store: Store): Promise<void> {
       groupCase: products.group.case,
     };
   });
-  await duckdb.run(`CREATE TEMP VIEW history AS SELECT * FROM ${historySql(store)}`);
+  await createLinkedHistory(duckdb, store);
   await duckdb.run(`CREATE TEMP TABLE identity AS SELECT * FROM ${identitySql(store)}`);
   await duckdb.run(
     `CREATE TEMP TABLE product_group AS
@@ -170,7 +171,7 @@ async function prepare(duckdb: DuckDb, store: Store): Promise<void> {
   );
   await duckdb.run(
     `CREATE TEMP TABLE product_name AS
-     SELECT product, max_by(product_name, n) AS name FROM (
+     SELECT product, max_by(product_name, {'n': n, 'name': product_name}) AS name FROM (
        SELECT g.product, h.product_name, count(*) * 1000000 + length(h.product_name) AS n
        FROM history h JOIN product_group g USING (source, product_id)
        WHERE g.product IS NOT NULL AND h.event = ${literal(EventName.orderCompleted)} GROUP BY 1, 2

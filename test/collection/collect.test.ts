@@ -11,7 +11,7 @@ import {
   parseMapping,
   sealInbox,
 } from "../../src/collection/index.ts";
-import { historyRows, linesByMessage, orderCall } from "../support/live.ts";
+import { historyRows, linesByMessage, linkedRows, orderCall } from "../support/live.ts";
 import { withStore } from "../support/temporary.ts";
 
 const clock = fixedClock("2011-12-10T06:00:00Z");
@@ -104,7 +104,7 @@ describe("collection", () => {
       await sealInbox(store);
       await collect(store, refundCall("r", "Order Refunded", { order_id: "order-o" }));
       await sealInbox(store);
-      expect(await historyRows(store, REFUNDED)).to.deep.equal([
+      expect(await linkedRows(store, REFUNDED)).to.deep.equal([
         { product_id: "A", quantity: 1, of: "o", line: 0 },
         { product_id: "B", quantity: 1, of: "o", line: 1 },
       ]);
@@ -116,7 +116,7 @@ describe("collection", () => {
       const cancelled = { order_id: "order-o", products: [{ product_id: "A" }] };
       await collect(store, refundCall("r", "Order Cancelled", cancelled), orderCall("o"));
       await sealInbox(store);
-      expect(await historyRows(store, REFUNDED)).to.deep.equal([
+      expect(await linkedRows(store, REFUNDED)).to.deep.equal([
         { product_id: "A", quantity: 2, of: "o", line: 0 },
         { product_id: "B", quantity: 1, of: "o", line: 1 },
       ]);
@@ -128,7 +128,7 @@ describe("collection", () => {
       await collect(store, refundCall("r", "Order Refunded", { order_id: "elsewhere" }));
       await sealInbox(store);
       const nothing = { product_id: null, quantity: null, of: null, line: null };
-      expect(await historyRows(store, REFUNDED)).to.deep.equal([nothing]);
+      expect(await linkedRows(store, REFUNDED)).to.deep.equal([nothing]);
     });
   });
 
@@ -161,7 +161,7 @@ describe("collection", () => {
     await withWebshop(async (store) => {
       const calls = Array.from({ length: 20 }, (_, index) => orderCall(`m${index}`));
       await collect(store, ...calls);
-      expect(await sealInbox(store, 3)).to.deep.include({ lines: 40 });
+      expect(await sealInbox(store, { linesPerFileMax: 3 })).to.deep.include({ lines: 40 });
       const files = store.sqlite.prepare("SELECT row_count FROM history_file").pluck().all();
       expect(files).to.deep.equal(Array(10).fill(4));
       expect((await linesByMessage(store)).size).to.equal(20);

@@ -9,6 +9,7 @@ import {
   type Mapping,
   parseMapping,
 } from "../../src/collection/index.ts";
+import { linkedRows } from "../support/live.ts";
 import { importLines, type ShopLine, shopClock, shopMapping } from "../support/shop.ts";
 import { withStore } from "../support/temporary.ts";
 
@@ -291,7 +292,10 @@ describe("collection/import-file", () => {
         shopMapping(),
         "refunds.csv",
       );
-      const refunds = (await history(store)).filter((row) => row["event"] === "Order Refunded");
+      const refunds = await linkedRows(
+        store,
+        "SELECT * FROM history WHERE event = 'Order Refunded' ORDER BY line",
+      );
       expect(refunds.map((row) => row["quantity"])).to.deep.equal([3, 1]);
       expect(refunds.map((row) => row["line"])).to.deep.equal([0, 1]);
       expect(new Set(refunds.map((row) => row["refunded_message_id"])).size).to.equal(2);
@@ -504,7 +508,8 @@ describe("collection/import-file", () => {
       withStore(async (store, folder) => {
         const base = { occurredAt: { column: "at" }, orderId: "order" };
         await importLines(store, folder, lines, shopMapping({ fields: { ...base, ...fields } }));
-        return (await history(store)).filter((row) => row["refunded_message_id"] !== null).length;
+        const linked = "SELECT 1 FROM history WHERE refunded_message_id IS NOT NULL";
+        return (await linkedRows(store, linked)).length;
       });
     const bought: ShopLine = {
       user: "u1",

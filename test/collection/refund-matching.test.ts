@@ -16,6 +16,7 @@ const line = (
   line: 0,
   orderId,
   occurredAt,
+  knownAt: occurredAt,
   remaining,
 });
 const refund = (
@@ -29,6 +30,7 @@ const refund = (
   isWhole: false,
   orderId,
   occurredAt,
+  knownAt: occurredAt,
   quantity,
 });
 const taken = (parts: ReturnType<typeof matchRefunds>): unknown[] =>

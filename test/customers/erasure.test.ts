@@ -10,6 +10,7 @@ import {
   type Store,
 } from "../../src/base/index.ts";
 import {
+  compactHistory,
   countTombstones,
   liftTombstone,
   makeBackup,
@@ -299,6 +300,24 @@ describe("erasing from a store that others change", () => {
     });
   });
 
+  it("reaches files that were merged, and merged ones that somebody still reads", async () => {
+    await withStore(async (store, folder) => {
+      await plant(store, folder);
+      for (const id of ["t8", "t9"]) {
+        const more = `${TILL_CSV}${id},2024-06-02T10:00:00Z,jan-7731,A,5,\n`;
+        await importTill(store, folder, `${id}.csv`, more);
+      }
+      await resolveCustomers(store, plantedClock);
+      const reader = await store.openDuckDb();
+      const limits = { filesMin: 3, fullBytes: 2 ** 30, filesMax: 10 };
+      const { filesRetired } = await compactHistory(store, { limits });
+      expect(filesRetired).to.equal(3);
+      await erasePerson(store, plantedClock, jan, OPTIONS);
+      expect(await tracesIn(store)).to.deep.equal([]);
+      reader.close();
+    });
+  });
+
   it("knows of every column of text whether it can name a person", async () => {
     await withStore((store) => {
       const unknown = textColumns(store.sqlite)
@@ -323,7 +342,8 @@ const NAMES = new Set(
 /** Columns that say nothing of persons, or only by a keyed hash. */
 const NAMELESS = new Set(
   `audience.kind audience.model_version audience.name audience.purpose audience.week audience_member.name audience_member.product
-   backup.folder duplicate.status duplicate.decided_by consent.jurisdiction consent.origin consent.purpose consent.source consent.status consent_statement.jurisdiction
+   backup.folder duplicate.status duplicate.decided_by import_count.import_run_id import_count.kind import_count.name
+   retired_file.name retired_file.readers setting.name setting.value consent.jurisdiction consent.origin consent.purpose consent.source consent.status consent_statement.jurisdiction
    consent_statement.purpose consent_statement.source consent_statement.status customer_change.kind erasure.id erasure.receipt
    erasure.signature history_file.import_run_id history_file.name history_file.source identifier.source identifier.status
    identifier.type identifier_activity.channel identifier_activity.source identifier_link.origin identifier_link.source

@@ -1,9 +1,20 @@
 import type { SqlRow, Store } from "../../src/base/index.ts";
-import { historySql } from "../../src/collection/index.ts";
+import { createLinkedHistory, historySql } from "../../src/collection/index.ts";
 
 /** Rows of the history by an SQL query over `history`. */
 export async function historyRows(store: Store, query: string): Promise<SqlRow[]> {
   return readRows(store, `WITH history AS (SELECT * FROM ${historySql(store)}) ${query}`);
+}
+
+/** Rows of an SQL query over `history` with its refunds linked. */
+export async function linkedRows(store: Store, query: string): Promise<SqlRow[]> {
+  const duckdb = await store.openDuckDb();
+  try {
+    await createLinkedHistory(duckdb, store);
+    return await duckdb.rows(query);
+  } finally {
+    duckdb.close();
+  }
 }
 
 /** Rows of an SQL query over the store's files. */

@@ -10,7 +10,7 @@ import { openOfflineStore } from "../../src/features/index.ts";
 import { intentTask } from "../../src/models/index.ts";
 import { startServer } from "../../src/server.ts";
 import { openService, type Service } from "../../src/service.ts";
-import { historyRows, readRows } from "../support/live.ts";
+import { historyRows, linkedRows, readRows } from "../support/live.ts";
 import { inFolder } from "../support/temporary.ts";
 
 const PRODUCTS = [
@@ -77,7 +77,7 @@ async function checkShop({ store, clock }: Service): Promise<void> {
     { type: "track", event: "Product Viewed", ...once },
   ]);
   expect(
-    await historyRows(
+    await linkedRows(
       store,
       "SELECT o.product_id FROM history r JOIN history o ON o.message_id = r.refunded_message_id AND o.line = r.refunded_line",
     ),

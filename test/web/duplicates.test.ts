@@ -1,6 +1,7 @@
 import { expect } from "chai";
+import type { Store } from "../../src/base/index.ts";
 import { createWriteKey } from "../../src/collection/index.ts";
-import { addDuplicate } from "../support/identity.ts";
+import { addCustomer, addDuplicate } from "../support/identity.ts";
 import { clock, withEmptyApi } from "../support/web.ts";
 
 const PAIR = {
@@ -84,10 +85,13 @@ describe("duplicates", () => {
   });
 });
 
-/** A lighter pair. */
-function addDuplicate2(store: Parameters<typeof addDuplicate>[0]): void {
-  store.sqlite.exec(
-    `INSERT INTO duplicate (left_identifier_id, right_identifier_id, match_weight, probability, explanation, found_at)
-     SELECT 1, 99, 2, 0.8, explanation, 0 FROM duplicate`,
-  );
+/** A lighter pair: the first person and somebody else. */
+function addDuplicate2(store: Store): void {
+  const other = addCustomer(store, "somebody", {});
+  store.sqlite
+    .prepare(
+      `INSERT INTO duplicate (left_identifier_id, right_identifier_id, match_weight, probability, explanation, found_at)
+       SELECT left_identifier_id, ?, 2, 0.8, explanation, 0 FROM duplicate`,
+    )
+    .run(other);
 }

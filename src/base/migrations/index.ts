@@ -2,6 +2,8 @@ import { initialSchema } from "./0001-initial.ts";
 import { collectionSchema } from "./0002-collection.ts";
 import { identitySchema } from "./0003-identity.ts";
 import { duplicatesSchema } from "./0004-duplicates.ts";
+import { historySchema } from "./0005-history.ts";
+import { importSchema } from "./0006-import.ts";
 import { rightsSchema } from "./0008-rights.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
@@ -10,5 +12,7 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
   { name: "0002-collection", sql: collectionSchema },
   { name: "0003-identity", sql: identitySchema },
   { name: "0004-duplicates", sql: duplicatesSchema },
+  { name: "0005-history", sql: historySchema },
+  { name: "0006-import", sql: importSchema },
   { name: "0008-rights", sql: rightsSchema },
 ];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Clock, openStoreKey, type Store, toIso } from "../../base/index.ts";
 import { addTombstones, listBackups, removeUnlistedHistory } from "../../collection/index.ts";
 import type { Identifier } from "../identity-rules.ts";
-import { createLiveResolver, resolveCustomers, writeIdentity } from "../resolve-store.ts";
+import { resolveCustomers, resolveInbox, writeIdentity } from "../resolve-store.ts";
 import { eraseRows, type TableErasure } from "./erase-rows-store.ts";
 import {
   beginErasure,
@@ -67,11 +67,10 @@ export async function erasePerson(
   await resolveCustomers(store, clock);
   options.onStep?.("resolve");
   const id = randomUUID();
-  const resolveNext = createLiveResolver(store, clock);
   store.sqlite
     .transaction(() => {
       // Whoever came meanwhile is known, too; whoever comes from here on is refused.
-      while (resolveNext());
+      resolveInbox(store, clock);
       const person = findPerson(store, identifier);
       const startedAt = clock.now();
       beginErasure(store, id, {
