@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { fixedClock, openStore, openStoreKey } from "../../src/base/index.ts";
@@ -5,9 +7,12 @@ import {
   addTombstones,
   countTombstones,
   createCollector,
+  importFile,
   openTombstones,
+  parseMapping,
 } from "../../src/collection/index.ts";
 import { createMatcher } from "../../src/customers/rights/person-matcher.ts";
+import { historyRows } from "../support/live.ts";
 import { jan } from "../support/planted.ts";
 import { withStore } from "../support/temporary.ts";
 
@@ -97,6 +102,39 @@ describe("tombstones", () => {
       expect(countTombstones(store)).to.deep.equal({ user_id: 1 });
       // The type is part of the hash: another's visitor of the same text is somebody else.
       expect(openTombstones(store).has("anonymous_id", jan.value)).to.equal(false);
+    });
+  });
+
+  it("set rows of a file aside by any identifier it maps, under their own numbers, without content", async () => {
+    await withStore(async (store, folder) => {
+      store.sqlite.exec("INSERT INTO erasure VALUES ('e', 0, x'00', NULL, NULL, NULL)");
+      addTombstones(store, [{ type: "phone", value: "+31612345678" }], 0, "e");
+      const mapping = parseMapping({
+        source: "crm",
+        region: "NL",
+        event: [{ name: "Order Completed" }],
+        fields: {
+          occurredAt: { column: "at", zone: "UTC" },
+          userId: "customer",
+          identifiers: { phone: "telephone" },
+        },
+      });
+      const file = join(folder, "crm.csv");
+      const rows = ["a,020 624 1111", "b,06-1234 5678", "c,", "d,+31 6 12345678"];
+      writeFileSync(
+        file,
+        ["at,customer,telephone", ...rows.map((row) => `2024-05-01T10:00:00Z,${row}`), ""].join(
+          "\n",
+        ),
+      );
+      const report = await importFile(store, fixedClock("2024-07-01T00:00:00Z"), { file, mapping });
+      expect(report).to.include({ rowsAccepted: 2, rowsRejected: 2 });
+      expect(readFileSync(report.rejectsFile ?? "", "utf8")).to.equal(
+        "row,field,reason,content\n2,phone,erased on request,\n4,phone,erased on request,\n",
+      );
+      expect(
+        await historyRows(store, "SELECT user_id FROM history ORDER BY user_id"),
+      ).to.deep.equal([{ user_id: "a" }, { user_id: "c" }]);
     });
   });
 });
