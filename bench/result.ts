@@ -74,7 +74,7 @@ function section(result: BenchResult): string {
     if (figure === undefined) {
       return "-";
     }
-    const digits = ["s", "rows", "MiB"].includes(figure.unit) ? 0 : 4;
+    const digits = ["s", "rows", "MiB", "events/s"].includes(figure.unit) ? 0 : 4;
     const [low, high] = figure.interval;
     return figure.runs === 1 || low === high
       ? figure.mean.toFixed(digits)

@@ -1,8 +1,12 @@
 import type { Command } from "commander";
 import { toIso } from "./base/index.ts";
 import { answer, withService } from "./cli-options.ts";
+import { addQualityCommands } from "./cli-quality.ts";
 import {
+  CHANNELS,
+  type Channel,
   createWriteKey,
+  learnImports,
   listWriteKeys,
   revokeWriteKey,
   type WriteKey,
@@ -15,22 +19,40 @@ interface Flags {
   readonly json?: boolean;
 }
 
-/** Commands about live collection: keys, seal. */
+interface CreateFlags extends Flags {
+  readonly source: string;
+  readonly public?: boolean;
+  readonly channel?: Channel;
+  readonly region?: string;
+}
+
+/** Commands about collection: keys, sources, quality, seal. */
 export function addCollectionCommands(program: Command): void {
+  addQualityCommands(program);
   const keys = program.command("keys").description("who may send events (docs/collection.md)");
 
   keys
     .command("create")
     .description("make a write key for a source, and the source if it is new")
     .requiredOption("--source <name>", "the source whose events it sends, such as webshop")
+    .option("--public", "for a web page, where anybody can read it: its events join no identities")
+    .option("--channel <name>", `where its events happen: ${CHANNELS.join(", ")}`)
+    .option("--region <country>", "of phone numbers without a country code, such as NL")
     .option("--json", "answer as JSON")
-    .action(async (options: Flags & { source: string }, command: Command) => {
-      await withService(command, options, ({ store, clock }) => {
-        const made = createWriteKey(store, clock, options.source);
+    .action(async (options: CreateFlags, command: Command) => {
+      await withService(command, options, async ({ store, clock }) => {
+        const made = createWriteKey(store, clock, options.source, {
+          isPublic: options.public ?? false,
+          ...(options.channel === undefined ? {} : { channel: options.channel }),
+          ...(options.region === undefined ? {} : { region: options.region }),
+        });
+        await learnImports(store, options.source);
         answer(options, { ...readable(made), key: made.key }, () =>
-          [made.key, `(key ${made.id} of ${made.source}: it is shown this once)`].join("\n"),
+          [
+            made.key,
+            `(${made.isPublic ? "public " : ""}key ${made.id} of ${made.source}: it is shown this once)`,
+          ].join("\n"),
         );
-        return Promise.resolve();
       });
     });
 
@@ -43,8 +65,16 @@ export function addCollectionCommands(program: Command): void {
         const all = listWriteKeys(store).map(readable);
         answer(options, all, () =>
           table(
-            ["id", "source", "created", "revoked"],
-            all.map((one) => [one.id, one.source, one.createdAt, one.revokedAt ?? "-"]),
+            ["id", "source", "kind", "channel", "region", "created", "revoked"],
+            all.map((one) => [
+              one.id,
+              one.source,
+              one.isPublic ? "public" : "secret",
+              one.channel ?? "-",
+              one.region ?? "-",
+              one.createdAt,
+              one.revokedAt ?? "-",
+            ]),
           ),
         );
         return Promise.resolve();
@@ -86,15 +116,26 @@ export function addCollectionCommands(program: Command): void {
     });
 }
 
-function readable({ id, source, createdAt, revokedAt }: WriteKey): {
-  readonly id: string;
-  readonly source: string;
+type ReadableKey = Omit<WriteKey, "createdAt" | "revokedAt"> & {
   readonly createdAt: string;
   readonly revokedAt: string | null;
-} {
+};
+
+function readable({
+  id,
+  source,
+  createdAt,
+  revokedAt,
+  isPublic,
+  channel,
+  region,
+}: WriteKey): ReadableKey {
   return {
     id,
     source,
+    isPublic,
+    channel,
+    region,
     createdAt: toIso(createdAt),
     revokedAt: revokedAt === null ? null : toIso(revokedAt),
   };

@@ -13,6 +13,7 @@ export { type DuckDb, literal, openDuckDb, quoted, type SqlRow, type SqlValue } 
 export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
 export { type Every, systemEvery } from "./every.ts";
 export { createLogger, type Logger } from "./logger.ts";
+export { messageKey } from "./message-key.ts";
 export {
   createProgress,
   lineProgress,
@@ -23,6 +24,7 @@ export {
   silentProgress,
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
+export { lowerBound } from "./sorted.ts";
 export type { Sqlite } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";

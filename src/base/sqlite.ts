@@ -1,4 +1,5 @@
 import Database from "better-sqlite3";
+import { messageKey } from "./message-key.ts";
 
 export type Sqlite = Database.Database;
 
@@ -14,5 +15,6 @@ export function openSqlite(file: string): Sqlite {
   database.pragma("secure_delete = ON");
   database.pragma("foreign_keys = ON");
   database.pragma("busy_timeout = 10000");
+  database.function("message_key", { deterministic: true, directOnly: true }, messageKey);
   return database;
 }

@@ -1,6 +1,7 @@
 import type { Clock, Store } from "../base/index.ts";
 import { eventLines } from "./event-lines.ts";
 import { type Arrival, type ArrivedBatch, type Novelty, openInbox } from "./inbox-store.ts";
+import { learnImports, openPendingImports } from "./known-import-store.ts";
 import {
   type Envelope,
   isRefusal,
@@ -8,6 +9,7 @@ import {
   parseSegmentEvent,
   type Refusal,
 } from "./segment-event.ts";
+import { NO_RULES, type SourceRules } from "./source-rules.ts";
 
 /** What became of one message. `messageId` is null where it has none that can be read. */
 export interface MessageResult {
@@ -17,10 +19,14 @@ export interface MessageResult {
   readonly reason?: string;
 }
 
-/** Calls as they came, and what the request says of all of them. */
-export interface CollectRequest extends Omit<Envelope, "receivedAt"> {
+/** Calls as they came, and what the request and its key say of all of them. */
+export interface CollectRequest extends Omit<Envelope, "receivedAt" | "rules" | "isClaim"> {
   readonly source: string;
   readonly calls: readonly unknown[];
+  /** None of its own unless given. */
+  readonly rules?: SourceRules;
+  /** Whether anybody could have sent them; not so unless given. */
+  readonly isClaim?: boolean;
 }
 
 /** Takes calls in. */
@@ -55,41 +61,70 @@ export function createCollector(store: Store, clock: Clock): Collector {
       resolve(novelty[index] ?? []);
     }
   };
+  const knowImports = openKnownImports(store);
   return {
-    collect: async ({ source, calls, ...envelope }) => {
+    collect: async ({ source, calls, rules = NO_RULES, isClaim = false, ...said }) => {
+      await knowImports(source);
       const receivedAt = clock.now();
-      const arrivals = calls.map((call) => arrivalOf(call, { ...envelope, receivedAt }));
+      const envelope = { ...said, receivedAt, rules, isClaim };
+      const arrivals = calls.map((call) => arrivalOf(call, envelope));
       const isNew = await new Promise<Novelty[number]>((resolve, reject) => {
         if (waiting.length === 0) {
           setImmediate(flush);
         }
-        waiting.push({ batch: { source, arrivals }, resolve, reject });
+        waiting.push({ batch: { source, receivedAt, arrivals }, resolve, reject });
       });
       return arrivals.map((arrival, index) => resultOf(arrival, isNew[index] ?? false));
     },
   };
 }
 
+/** Rows of imports that a request waits for; more are learned while requests go on. */
+const AWAITED_ROWS_MAX = 100_000;
+
+/**
+ * Lets a request wait until the messages of earlier imports are known. Where they are too many to wait
+ * for, one that comes too early is answered as accepted, and left out by the seal.
+ */
+function openKnownImports(store: Store): (source: string) => Promise<void> {
+  const pendingOf = openPendingImports(store);
+  const learning = new Map<string, Promise<void>>();
+  return async (source) => {
+    const pending = pendingOf(source);
+    if (pending.length === 0) {
+      return;
+    }
+    const under = learning.get(source) ?? learnImports(store, source);
+    learning.set(source, under);
+    const done = under.finally(() => learning.delete(source));
+    if (pending.reduce((sum, { rows }) => sum + rows, 0) <= AWAITED_ROWS_MAX) {
+      await done;
+    } else {
+      // The next request tries again.
+      done.catch(() => undefined);
+    }
+  };
+}
+
 function arrivalOf(call: unknown, envelope: Envelope): Arrival {
   const event = parseSegmentEvent(call, envelope);
   if (isRefusal(event)) {
-    return setAside(call, event, envelope);
+    return setAside(call, event);
   }
-  const { messageId } = event;
-  const lines = eventLines(event);
-  return "reason" in lines
-    ? setAside(call, { messageId, ...lines }, envelope)
-    : { messageId, lines };
+  const { messageId, notes } = event;
+  const lines = eventLines(event, envelope.rules);
+  return "reason" in lines ? setAside(call, { messageId, ...lines }) : { messageId, lines, notes };
 }
 
-function setAside(call: unknown, refusal: Refusal, { receivedAt }: Envelope): Arrival {
+function setAside(call: unknown, refusal: Refusal): Arrival {
   const content = refusal.reason === NESTED_TOO_DEEP ? "" : JSON.stringify(call);
-  return { refusal, content, receivedAt };
+  return { refusal, content };
 }
 
 function resultOf(arrival: Arrival, isNew: boolean | Refusal): MessageResult {
   if ("refusal" in arrival) {
-    return { ...arrival.refusal, status: "rejected" };
+    const { messageId, field, reason } = arrival.refusal;
+    return { messageId, status: "rejected", field, reason };
   }
   if (typeof isNew === "object") {
     return { ...isNew, status: "rejected" };

@@ -57,15 +57,21 @@ export {
 } from "./inbox-reader-store.ts";
 export {
   createWriteKey,
+  type KeyRules,
   listWriteKeys,
+  openSenders,
   revokeWriteKey,
-  sourceOfKey,
+  type Sender,
+  type Senders,
   type WriteKey,
 } from "./key-store.ts";
+export { learnImports } from "./known-import-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { forgetMessages } from "./message-store.ts";
 export { recordByOperator } from "./operator-store.ts";
 export { listPresets, presetMapping } from "./preset.ts";
+export type { QualityPart, SourceQuality } from "./quality.ts";
+export { readQuality } from "./quality-store.ts";
 export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
 export { type RetentionPolicy } from "./retention.ts";
 export {
@@ -81,6 +87,13 @@ export {
   rewriteHistory,
 } from "./rewrite-store.ts";
 export { type SealReport, sealInbox } from "./seal-store.ts";
+export { parseSourceRules, type SourceRulesText, sourceRulesSchema } from "./source-rules.ts";
+export {
+  findSource,
+  listSources,
+  type SourceWithRules,
+  setSourceRules,
+} from "./source-rules-store.ts";
 export {
   addTombstones,
   countTombstones,

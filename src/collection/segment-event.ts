@@ -1,108 +1,83 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
-import { parseInstant, ServiceError } from "../base/index.ts";
-import { EVENT_TYPES, type EventType } from "./event.ts";
+import { campaignOf, channelOf } from "./call-channel.ts";
+import {
+  consentOf,
+  identifiersOf,
+  type Note,
+  type PersonalParts,
+  traitsOf,
+} from "./call-person.ts";
+import { type Channel, EVENT_TYPES, type EventType } from "./event.ts";
+import {
+  type Fault,
+  isObject,
+  type JsonObject,
+  readInstant,
+  readObject,
+  readText,
+  writableJson,
+} from "./read-value.ts";
+import type { SourceRules } from "./source-rules.ts";
 
 /** A call of the Segment HTTP spec, read. Instants in epoch milliseconds. */
 export interface SegmentEvent {
   readonly messageId: string;
   readonly type: EventType;
-  /** The name of a track call, else null. */
+  /** The name of a track call in our words, else null. */
   readonly name: string | null;
   readonly occurredAt: number;
   readonly knownAt: number;
   readonly userId: string | null;
   readonly anonymousId: string | null;
   readonly properties: JsonObject;
-  /** What is kept of the call as it came: properties or traits, context, names and ids. */
-  readonly content: JsonObject;
+  /** What is kept of the call as it came, as JSON: properties, context, names and ids. */
+  readonly content: string;
+  /** JSON as in the history; null where nothing is said. */
+  readonly identifiers: string | null;
+  readonly traits: string | null;
+  readonly consent: string | null;
+  readonly channel: Channel | null;
+  readonly campaign: string | null;
+  readonly isClaim: boolean;
+  /** What there is to count of it; reading its lines adds to it. */
+  readonly notes: Note[];
 }
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Why a call is refused. `messageId` is null where it has none that can be read. */
-export interface Refusal {
+export interface Refusal extends Fault {
   readonly messageId: string | null;
-  readonly field: string;
-  readonly reason: string;
 }
 
-/** What a batch says of all its calls, and when it arrived. */
+/** What a request says of all its calls, who sent it, and when it arrived. */
 export interface Envelope {
   readonly receivedAt: number;
   readonly sentAt?: unknown;
   readonly context?: unknown;
   /** The call that the address names, which counts more than the body's `type`. */
   readonly type?: EventType;
+  readonly rules: SourceRules;
+  /** Whether anybody could have sent it: its key is public. */
+  readonly isClaim: boolean;
 }
 
 /** The reason of a call that can't be written as JSON again. */
 export const NESTED_TOO_DEEP = "nested too deep";
 
 const EVENT_BYTES_MAX = 32_768;
-const TEXT_LENGTH_MAX = 1_000;
+const MESSAGE_ID_LENGTH_MAX = 100;
 
-/** What neither database keeps as it is: NUL and halves of surrogate pairs. */
-const UNWRITABLE = /[\0\p{Surrogate}]/u;
-
-/** Text to store, trimmed; numbers become text, and nothing is null. */
-export function storableText(lengthMax = TEXT_LENGTH_MAX): z.ZodType<string | null> {
-  return z
-    .union([z.string(), z.number()], "expected text")
-    .nullish()
-    .transform((value) => (value === null || value === undefined ? "" : String(value).trim()))
-    .refine((text) => text.length <= lengthMax, `expected at most ${lengthMax} characters`)
-    .refine((text) => !UNWRITABLE.test(text), "expected Unicode text without NUL")
-    .transform((text) => (text === "" ? null : text));
+interface Call extends PersonalParts {
+  readonly messageId: string | null;
+  readonly type: EventType;
+  readonly event: string | null;
+  readonly groupId: string | null;
+  readonly name: string | null;
+  readonly category: string | null;
+  readonly channel: unknown;
+  readonly timestamp: number | null;
+  readonly originalTimestamp: number | null;
+  readonly sentAt: number | null;
 }
-
-/** An object; PHP writes an empty one as []. */
-const object = z
-  .union([z.record(z.string(), z.unknown()), z.tuple([])], "expected an object")
-  .nullish()
-  .transform((value): JsonObject => (Array.isArray(value) ? {} : (value ?? {})));
-
-const instant = z
-  .string("expected an ISO 8601 instant with a zone")
-  .nullish()
-  .transform((text, check): number | null => {
-    if (text === null || text === undefined) {
-      return null;
-    }
-    try {
-      const parsed = parseInstant(text.replace(/(\.\d{6})\d+/, "$1"), "time");
-      if (parsed < 0) {
-        check.addIssue("lies before 1970");
-      }
-      return parsed;
-    } catch (error) {
-      if (!(error instanceof ServiceError)) {
-        throw error;
-      }
-      check.addIssue("expected an ISO 8601 instant with a zone, such as 2011-09-17T08:00:00Z");
-      return z.NEVER;
-    }
-  });
-
-const callSchema = z.object({
-  messageId: storableText(100),
-  type: z.enum(EVENT_TYPES, `expected one of ${EVENT_TYPES.join(", ")}`),
-  event: storableText(),
-  userId: storableText(),
-  anonymousId: storableText(),
-  groupId: storableText(),
-  previousId: storableText(),
-  name: storableText(),
-  category: storableText(),
-  timestamp: instant,
-  originalTimestamp: instant,
-  sentAt: instant,
-  properties: object,
-  traits: object,
-  context: object,
-});
-
-type Call = z.output<typeof callSchema>;
 
 /**
  * Reads one call. Lenient where SDKs differ (numbers as ids, [] for {}, unknown fields are ignored);
@@ -110,41 +85,74 @@ type Call = z.output<typeof callSchema>;
  * id gets one from its content, so that a repeat is known as one.
  */
 export function parseSegmentEvent(given: unknown, envelope: Envelope): SegmentEvent | Refusal {
-  const refusal = refuseShape(given);
-  if (refusal !== undefined) {
-    return { messageId: messageIdOf(given), field: "event", reason: refusal };
+  const shape = refuseShape(given);
+  if (shape !== undefined || !isObject(given)) {
+    const reason = shape ?? "expected an object";
+    return { messageId: messageIdOf(given), field: "event", reason };
   }
-  const raw = given as JsonObject;
-  const parsed = callSchema.safeParse({
-    ...raw,
-    type: envelope.type ?? raw["type"],
-    sentAt: raw["sentAt"] ?? envelope.sentAt,
-    context: raw["context"] ?? envelope.context,
-  });
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const field = issue?.path.join(".") ?? "event";
-    return { messageId: messageIdOf(given), field, reason: issue?.message ?? "invalid" };
+  const faults: Fault[] = [];
+  const call = readCall(given, envelope, faults);
+  const messageId = call.messageId ?? contentId(given, call.type);
+  const [fault] = faults;
+  if (fault !== undefined) {
+    return { messageId: messageIdOf(given), ...fault };
   }
-  const messageId = parsed.data.messageId ?? contentId(raw, parsed.data.type);
-  const fault = faultOf(parsed.data);
-  return fault === undefined
-    ? eventOf(parsed.data, messageId, envelope.receivedAt)
-    : { messageId, ...fault };
+  const missing = missingOf(call);
+  return missing === undefined ? eventOf(call, messageId, envelope) : { messageId, ...missing };
 }
 
-function eventOf(call: Call, messageId: string, receivedAt: number): SegmentEvent {
-  const { type, userId, anonymousId, properties } = call;
+function readCall(raw: JsonObject, envelope: Envelope, faults: Fault[]): Call {
+  return {
+    messageId: readText(raw["messageId"], "messageId", faults, MESSAGE_ID_LENGTH_MAX),
+    type: readType(envelope.type ?? raw["type"], faults),
+    event: readText(raw["event"], "event", faults),
+    userId: readText(raw["userId"], "userId", faults),
+    anonymousId: readText(raw["anonymousId"], "anonymousId", faults),
+    groupId: readText(raw["groupId"], "groupId", faults),
+    previousId: readText(raw["previousId"], "previousId", faults),
+    name: readText(raw["name"], "name", faults),
+    category: readText(raw["category"], "category", faults),
+    channel: raw["channel"],
+    timestamp: readInstant(raw["timestamp"], "timestamp", faults),
+    originalTimestamp: readInstant(raw["originalTimestamp"], "originalTimestamp", faults),
+    sentAt: readInstant(raw["sentAt"] ?? envelope.sentAt, "sentAt", faults),
+    properties: readObject(raw["properties"], "properties", faults),
+    traits: readObject(raw["traits"], "traits", faults),
+    context: readObject(raw["context"] ?? envelope.context, "context", faults),
+  };
+}
+
+function readType(given: unknown, faults: Fault[]): EventType {
+  const type = EVENT_TYPES.find((one) => one === given);
+  if (type === undefined) {
+    faults.push({ field: "type", reason: `expected one of ${EVENT_TYPES.join(", ")}` });
+  }
+  return type ?? "track";
+}
+
+function eventOf(call: Call, messageId: string, envelope: Envelope): SegmentEvent {
+  const { type, userId, anonymousId, properties, context } = call;
+  const { rules, isClaim, receivedAt } = envelope;
+  const sentName = type === "track" ? call.event : null;
+  const name = sentName === null ? null : (rules.events.get(sentName) ?? sentName);
+  const notes: Note[] = [];
   return {
     messageId,
     type,
-    name: type === "track" ? call.event : null,
+    name,
     occurredAt: occurredAtOf(call, receivedAt),
     knownAt: receivedAt,
     userId,
     anonymousId,
     properties,
-    content: contentOf(call),
+    content: contentOf(call, name === sentName ? null : sentName),
+    identifiers: identifiersOf(call, rules, notes),
+    traits: traitsOf(call),
+    consent: consentOf(context, rules, notes),
+    channel: channelOf(call, name, rules),
+    campaign: campaignOf(properties, context, rules),
+    isClaim,
+    notes,
   };
 }
 
@@ -154,11 +162,9 @@ function refuseShape(given: unknown): string | undefined {
   if (text === undefined) {
     return NESTED_TOO_DEEP;
   }
-  if (Buffer.byteLength(text) > EVENT_BYTES_MAX) {
-    return `larger than ${EVENT_BYTES_MAX} bytes as JSON`;
-  }
-  return typeof given !== "object" || given === null || Array.isArray(given)
-    ? "expected an object"
+  // A character is at most three bytes.
+  return text.length * 3 > EVENT_BYTES_MAX && Buffer.byteLength(text) > EVENT_BYTES_MAX
+    ? `larger than ${EVENT_BYTES_MAX} bytes as JSON`
     : undefined;
 }
 
@@ -174,7 +180,7 @@ const NEEDED: Readonly<Partial<Record<EventType, "event" | "groupId" | "previous
   alias: "previousId",
 };
 
-function faultOf(call: Call): { readonly field: string; readonly reason: string } | undefined {
+function missingOf(call: Call): Fault | undefined {
   if (call.userId === null && call.anonymousId === null) {
     return { field: "userId", reason: "expected a userId or an anonymousId" };
   }
@@ -195,14 +201,35 @@ function occurredAtOf(call: Call, receivedAt: number): number {
   return Math.max(0, Math.min(corrected, receivedAt));
 }
 
-function contentOf(call: Call): JsonObject {
-  const { properties, traits, context, name, category, groupId, previousId } = call;
-  const kept = { properties, traits, context, name, category, groupId, previousId };
-  return Object.fromEntries(
-    Object.entries(kept).filter(
-      ([, value]) => value !== null && (typeof value !== "object" || Object.keys(value).length > 0),
-    ),
-  );
+/** `sentName` is the event's own name where it has another one here. */
+function contentOf(call: Call, sentName: string | null): string {
+  const { properties, name, category, groupId, previousId } = call;
+  const content: Record<string, unknown> = {};
+  keep(content, "properties", properties);
+  keep(content, "traits", call.type === "identify" ? null : call.traits);
+  keep(content, "context", withoutTraits(call.context));
+  keep(content, "name", name);
+  keep(content, "category", category);
+  keep(content, "groupId", groupId);
+  keep(content, "previousId", previousId);
+  keep(content, "event", sentName);
+  return writableJson(content);
+}
+
+function keep(
+  content: Record<string, unknown>,
+  field: string,
+  value: string | JsonObject | null,
+): void {
+  if (value !== null && (typeof value === "string" || Object.keys(value).length > 0)) {
+    content[field] = value;
+  }
+}
+
+function withoutTraits(context: JsonObject): JsonObject {
+  return Object.hasOwn(context, "traits")
+    ? Object.fromEntries(Object.entries(context).filter(([field]) => field !== "traits"))
+    : context;
 }
 
 function contentId(raw: JsonObject, type: EventType): string {
@@ -212,9 +239,9 @@ function contentId(raw: JsonObject, type: EventType): string {
 }
 
 function messageIdOf(given: unknown): string | null {
-  const id = (given as { messageId?: unknown } | null)?.messageId;
-  const parsed = storableText(100).safeParse(id);
-  return parsed.success ? parsed.data : null;
+  return isObject(given)
+    ? readText(given["messageId"], "messageId", [], MESSAGE_ID_LENGTH_MAX)
+    : null;
 }
 
 /** Undefined where it is nested deeper than it can be written. */

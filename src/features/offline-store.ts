@@ -60,7 +60,7 @@ export interface OfflineStore {
    * The file appears whole or not at all. `onCutoff` is told after each cutoff.
    */
   build(request: BuildRequest, onCutoff?: (done: number, total: number) => void): Promise<number>;
-  /** Days from the first to the last known order, and whether anything but orders is known. */
+  /** How many order lines and browsing events there are, and when the first order was (epoch ms; null without any). */
   describe(): Promise<{
     readonly orderLines: number;
     readonly browsingEvents: number;

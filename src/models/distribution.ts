@@ -17,6 +17,19 @@ export function distributionOf(hazards: Float64Array, intervals: number): Float6
   return result;
 }
 
+/** The probability of an event in intervals [from, to), per row of a distribution of `intervals` and later. */
+export function probabilityWithin(
+  distribution: Float64Array,
+  intervals: number,
+  from: number,
+  to: number,
+): Float64Array {
+  const width = intervals + 1;
+  return Float64Array.from({ length: distribution.length / width }, (_, row) =>
+    distribution.subarray(row * width + from, row * width + to).reduce((sum, p) => sum + p, 0),
+  );
+}
+
 /** One over one plus e to the minus x. */
 export function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));

@@ -1,5 +1,6 @@
 import { seededRandom } from "../base/index.ts";
 import type { Dataset } from "./dataset.ts";
+import { probabilityWithin } from "./distribution.ts";
 import {
   averagePrecision,
   brierScore,
@@ -50,13 +51,7 @@ export function measure(
 ): Measurement {
   const { intervals } = task;
   const within = (from: number, to: number): { p: Float64Array; y: Uint8Array } => ({
-    p: Float64Array.from({ length: dataset.rows }, (_, row) => {
-      let sum = 0;
-      for (let k = from; k < to; k++) {
-        sum += distribution[row * (intervals + 1) + k] ?? 0;
-      }
-      return sum;
-    }),
+    p: probabilityWithin(distribution, intervals, from, to),
     y: Uint8Array.from(dataset.events, (event) => (event >= from && event < to ? 1 : 0)),
   });
   if (task.model === "conversion-intent") {

@@ -2,8 +2,9 @@ import { DAY_MS, type DuckDb, type Progress, ServiceError, toIso } from "../base
 import { calibrate, fitCalibration, NO_CALIBRATION } from "./calibrate.ts";
 import type { Dataset } from "./dataset.ts";
 import { readDataset } from "./dataset-store.ts";
-import { distributionOf } from "./distribution.ts";
+import { distributionOf, probabilityWithin } from "./distribution.ts";
 import { bootstrap, lossDifference, type Measurement, measure, rowLosses } from "./evaluate.ts";
+import { epochsFor } from "./hazard-network.ts";
 import { reliability } from "./metrics.ts";
 import type { Plan } from "./plan.ts";
 import { type FittedModel, hazardsOf } from "./predictor.ts";
@@ -43,8 +44,9 @@ export interface EvaluationContext {
 
 /**
  * Fits every system twice: before the calibration period, to be calibrated on it, and before the
- * test, to be judged. Where the data don't reach to the end of the test's horizon the figures are NaN
- * and the network serves ungated.
+ * test, to be judged. Where the data don't reach to the end of the test's horizon there are no figures
+ * and the network serves ungated. Throws `not-ready` where there are too few rows or purchases to learn
+ * from, or none to test.
  */
 export async function evaluateTask(
   context: EvaluationContext,
@@ -83,15 +85,13 @@ export async function evaluateTask(
   if (test.rows === 0) {
     throw tooFew(task, "test", "0 rows");
   }
-  const isJudged = test.rows > 0 && test.observed.every((intervals) => intervals >= task.intervals);
+  const isJudged = test.observed.every((intervals) => intervals >= task.intervals);
   const tested = new Map<string, TestedSystem>();
-  let networkSeconds = 0;
   for (const [index, system] of systems.entries()) {
     const started = performance.now();
     const share = onShare(step.update, systems.length + index, systems.length * 2);
     const model = await system.fit(context.backend, training, task, share);
     const seconds = (performance.now() - started) / 1000;
-    networkSeconds = index === 0 ? seconds : networkSeconds;
     const calibration = calibrations.get(system.name) ?? NO_CALIBRATION;
     tested.set(
       system.name,
@@ -115,7 +115,8 @@ export async function evaluateTask(
     cost: {
       featureRowsPerSecond: Math.round(context.featureRowsPerSecond),
       trainingRowsPerSecond: Math.round(
-        (training.rows * task.settings.epochs * task.settings.members) / networkSeconds,
+        (training.rows * epochsFor(training.rows, task.settings) * task.settings.members) /
+          (tested.get("network")?.report.seconds ?? Number.NaN),
       ),
       peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     },
@@ -207,13 +208,7 @@ function verdict(
   const isPassed = advantage.low > 0 && isEnoughToJudge(test);
   const champion = isPassed ? network : best;
   const reach = task.model === "conversion-intent" ? 1 : Math.min(4, task.intervals);
-  const soon = Float64Array.from({ length: test.rows }, (_, row) => {
-    let sum = 0;
-    for (let k = 0; k < reach; k++) {
-      sum += champion.distribution[row * (task.intervals + 1) + k] ?? 0;
-    }
-    return sum;
-  });
+  const soon = probabilityWithin(champion.distribution, task.intervals, 0, reach);
   const outcomes = Uint8Array.from(test.events, (event) => (event >= 0 && event < reach ? 1 : 0));
   return {
     champion: champion.system.name,

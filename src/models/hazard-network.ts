@@ -44,7 +44,6 @@ export interface TrainingRun {
   readonly network: TrainedNetwork;
   /** Mean negative log likelihood of the training rows in each epoch of the last member. */
   readonly losses: readonly number[];
-  readonly rowsPerSecond: number;
 }
 
 /** Trains on all rows with at least one observed interval. `onEpoch` is told after each epoch. */
@@ -59,7 +58,6 @@ export async function trainHazardNetwork(
   const inputs = inputMatrix(preprocessing, dataset);
   const members: DenseLayer[][] = [];
   let losses: number[] = [];
-  const started = performance.now();
   for (let member = 0; member < settings.members; member++) {
     const seed = settings.seed * 1000 + member;
     const model = defineNetwork(
@@ -75,11 +73,9 @@ export async function trainHazardNetwork(
     members.push(readLayers(model));
     model.dispose();
   }
-  const seconds = (performance.now() - started) / 1000;
   return {
     network: { preprocessing, intervals, members },
     losses,
-    rowsPerSecond: (dataset.rows * settings.epochs * settings.members) / seconds,
   };
 }
 
@@ -129,6 +125,11 @@ export function readLayers(model: TensorFlow.LayersModel): DenseLayer[] {
 
 const MINIMUM_STEPS = 400;
 
+/** How often a member sees every row: few rows make few steps an epoch, so they are seen more often. */
+export function epochsFor(rows: number, settings: HazardSettings): number {
+  return Math.max(settings.epochs, Math.ceil(MINIMUM_STEPS / Math.ceil(rows / settings.batchSize)));
+}
+
 interface FitTask {
   readonly dataset: Dataset;
   readonly inputs: Float32Array;
@@ -147,8 +148,7 @@ async function fit(
   const order = Int32Array.from({ length: dataset.rows }, (_, row) => row);
   const random = seededRandom(task.seed);
   const batches = Math.ceil(dataset.rows / settings.batchSize);
-  // Few rows make few steps an epoch: such a shop's network sees them more often.
-  const epochs = Math.max(settings.epochs, Math.ceil(MINIMUM_STEPS / batches));
+  const epochs = epochsFor(dataset.rows, settings);
   const steps = batches * epochs;
   const optimizer = tf.train.adam(settings.learningRate);
   const schedule = optimizer as unknown as { learningRate: number };

@@ -4,7 +4,7 @@ export { type Backtest, backtestFile, backtestModel } from "./backtest.ts";
 export { calibrate } from "./calibrate.ts";
 export type { Dataset } from "./dataset.ts";
 export { readDataset } from "./dataset-store.ts";
-export { distributionOf, sigmoid } from "./distribution.ts";
+export { distributionOf, probabilityWithin, sigmoid } from "./distribution.ts";
 export { lastJudgeableCutoff } from "./evaluation.ts";
 export { hazardsOf } from "./predictor.ts";
 export { cutPool, type PruningCut, type PruningPoint, type PruningRequest } from "./pruning.ts";

@@ -1,4 +1,4 @@
-import { ServiceError } from "../base/index.ts";
+import { lowerBound, ServiceError } from "../base/index.ts";
 import type { Dataset } from "./dataset.ts";
 
 /**
@@ -150,22 +150,6 @@ function interpolate(knots: readonly number[], scores: readonly number[], value:
   const [x0, x1] = [knots[right - 1] ?? 0, knots[right] ?? 0];
   const [y0, y1] = [scores[right - 1] ?? 0, scores[right] ?? 0];
   return y0 + ((y1 - y0) * (value - x0)) / (x1 - x0);
-}
-
-/** The first index whose value is not below `value` (or, `after`, is above it). */
-function lowerBound(sorted: ArrayLike<number>, value: number, after = false): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = sorted[middle] ?? 0;
-    if (at < value || (after && at === value)) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
 }
 
 /** The inverse normal distribution function, to 1e-9 (Acklam 2003, "An algorithm for computing the inverse normal CDF"). */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, type Progress, ServiceError, type Store } from "../base/index.ts";
+import { type Clock, lowerBound, type Progress, ServiceError, type Store } from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
 import { openOfflineStore } from "../features/index.ts";
 import {
@@ -12,6 +12,7 @@ import {
   loadArtifact,
   loadTensorBackend,
   type ModelTask,
+  probabilityWithin,
   readDataset,
 } from "../models/index.ts";
 import {
@@ -139,13 +140,7 @@ function toPredictions(
     ([fact, feature]) => [fact, dataset.featureNames.indexOf(feature)] as const,
   );
   const reach = Math.min(4, intervals);
-  const soon = Float64Array.from({ length: dataset.rows }, (_, row) => {
-    let sum = 0;
-    for (let k = 0; k < reach; k++) {
-      sum += distribution[row * (intervals + 1) + k] ?? 0;
-    }
-    return sum;
-  });
+  const soon = probabilityWithin(distribution, intervals, 0, reach);
   const percentiles = percentilesOf(soon);
   return Array.from({ length: dataset.rows }, (_, row) => {
     const facts: Record<string, number | null> = {};
@@ -169,16 +164,7 @@ function toPredictions(
 function percentilesOf(values: Float64Array): Float64Array {
   const sorted = Float64Array.from(values).sort();
   return values.map((value) => {
-    let low = 0;
-    let high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((sorted[middle] ?? 0) <= value) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return Math.round((1e4 * low) / sorted.length) / 1e4;
+    const atOrBelow = lowerBound(sorted, value, true);
+    return Math.round((1e4 * atOrBelow) / sorted.length) / 1e4;
   });
 }

@@ -1,13 +1,18 @@
 import express, { type Express } from "express";
 import helmet from "helmet";
-import { createCollector } from "../collection/index.ts";
+import { createCollector, openSenders } from "../collection/index.ts";
 import { createIntake } from "./body.ts";
 import type { AppContext, Endpoint, WebContext } from "./endpoint.ts";
 import { answerError, refuseUnknown } from "./errors.ts";
 import { openApiEndpoint } from "./openapi.ts";
 import { requestLog } from "./request-log.ts";
 import { audienceEndpoints } from "./routes/audiences.ts";
-import { collectionEndpoints } from "./routes/collection.ts";
+import {
+  browserAccess,
+  COLLECTION_PATHS,
+  collectionEndpoints,
+  shortAddresses,
+} from "./routes/collection.ts";
 import { customerEndpoints } from "./routes/customers.ts";
 import { duplicateEndpoints } from "./routes/duplicates.ts";
 import { featureEndpoints } from "./routes/features.ts";
@@ -15,10 +20,12 @@ import { healthEndpoints } from "./routes/health.ts";
 import { modelEndpoints } from "./routes/models.ts";
 import { profileEndpoints } from "./routes/profile.ts";
 import { pruningEndpoints } from "./routes/pruning.ts";
+import { qualityEndpoints } from "./routes/quality.ts";
 
 const DESCRIBED: readonly Endpoint[] = [
   ...healthEndpoints,
   ...collectionEndpoints,
+  ...qualityEndpoints,
   ...customerEndpoints,
   ...profileEndpoints,
   ...duplicateEndpoints,
@@ -38,10 +45,12 @@ export function createApp(from: AppContext): Express {
   const context: WebContext = {
     ...from,
     collector: createCollector(from.store, from.clock),
+    senders: openSenders(from.store),
     intake: createIntake(from.intakeBytesMax ?? INTAKE_BYTES_MAX),
   };
   const app = express();
-  app.use(requestLog(context.logger), helmet());
+  app.use(requestLog(context.logger), helmet(), shortAddresses);
+  app.use([...COLLECTION_PATHS], browserAccess);
   for (const endpoint of ENDPOINTS) {
     app[endpoint.method](endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"), (request, response) => {
       response.locals["route"] = endpoint.path;

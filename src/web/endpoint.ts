@@ -1,7 +1,7 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Clock, Logger, Store } from "../base/index.ts";
-import type { Collector } from "../collection/index.ts";
+import type { Collector, Senders } from "../collection/index.ts";
 import type { Intake } from "./body.ts";
 import { type CsvDocument, sendCsv } from "./csv.ts";
 import { parseInput } from "./input.ts";
@@ -18,6 +18,7 @@ export interface AppContext {
 /** What the API answers from. */
 export interface WebContext extends AppContext {
   readonly collector: Collector;
+  readonly senders: Senders;
   readonly intake: Intake;
 }
 

@@ -37,7 +37,8 @@ function describe(endpoints: readonly Endpoint[]): Document {
           writeKey: {
             type: "http",
             scheme: "basic",
-            description: "a write key (herkoop keys create) as user name, an empty password",
+            description:
+              "a write key (herkoop keys create) as user name, an empty password; or `writeKey` in the body",
           },
         },
       },

@@ -147,8 +147,9 @@ describe("collection", () => {
       };
       await collect(store, orderCall("live-1"), orderCall("live-2"));
       expect(await importMessages("a.csv", "live-1", "file-1", "file-2")).to.equal(2);
-      await collect(store, orderCall("file-1"));
-      expect(await sealInbox(store)).to.deep.include({ lines: 4, linesLeftOut: 2 });
+      const [known] = await collect(store, orderCall("file-1"));
+      expect(known).to.deep.equal({ messageId: "file-1", status: "duplicate" });
+      expect(await sealInbox(store)).to.deep.include({ lines: 4, linesLeftOut: 0 });
       expect(await importMessages("b.csv", "live-2", "file-1", "file-3")).to.equal(1);
       expect(await sealInbox(store)).to.deep.equal({ lines: 0, linesLeftOut: 0, file: null });
       expect(Object.fromEntries(await linesByMessage(store))).to.deep.equal({
@@ -172,9 +173,17 @@ describe("collection", () => {
     await withWebshop(async (store) => {
       const bought = (id: string): object => orderCall(id, { event: "order_finished" });
       await collect(store, bought("1"), bought("2"), bought("2"), orderCall("3"));
-      const counted = store.sqlite.prepare("SELECT * FROM unknown_event").all();
+      const counted = store.sqlite
+        .prepare("SELECT * FROM message_count WHERE kind = 'unknown_event'")
+        .all();
       expect(counted).to.deep.equal([
-        { source: "webshop", event: "order_finished", message_count: 2 },
+        {
+          source: "webshop",
+          kind: "unknown_event",
+          name: "order_finished",
+          day: "2011-12-10",
+          count: 2,
+        },
       ]);
     });
   });

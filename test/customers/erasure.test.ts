@@ -333,7 +333,7 @@ describe("erasing from a store that others change", () => {
 /** Columns that can name a person: rows go by number, or the text is looked through (erase-rows-store.ts). */
 const NAMES = new Set(
   `inbox.message_id inbox.user_id inbox.anonymous_id inbox.order_id inbox.properties inbox.identifiers inbox.traits inbox.consent
-   message.message_id rejected_message.message_id rejected_message.content rejected_message.reason
+   rejected_message.message_id rejected_message.content rejected_message.reason
    identifier.value identifier_link.reason identifier_separation.reason customer_change.reason
    trait.name trait.value consent.basis consent_statement.basis order_summary.order_id recent_event.message_id recent_event.order_id
    prediction.facts prediction.probabilities duplicate.explanation`.split(/\s+/),
@@ -342,19 +342,21 @@ const NAMES = new Set(
 /** Columns that say nothing of persons, or only by a keyed hash. */
 const NAMELESS = new Set(
   `audience.kind audience.model_version audience.name audience.purpose audience.week audience_member.name audience_member.product
-   backup.folder duplicate.status duplicate.decided_by import_count.import_run_id import_count.kind import_count.name
+   backup.folder duplicate.status duplicate.decided_by known_import.import_run_id message_count.source message_count.kind
+   message_count.name message_count.day source_rules.source source_rules.rules write_key.channel write_key.region import_count.import_run_id import_count.kind import_count.name
    retired_file.name retired_file.readers setting.name setting.value consent.jurisdiction consent.origin consent.purpose consent.source consent.status consent_statement.jurisdiction
    consent_statement.purpose consent_statement.source consent_statement.status customer_change.kind erasure.id erasure.receipt
    erasure.signature history_file.import_run_id history_file.name history_file.source identifier.source identifier.status
    identifier.type identifier_activity.channel identifier_activity.source identifier_link.origin identifier_link.source
    identity_rules.rules identity_snapshot.file import_run.checksum import_run.file import_run.id import_run.known_at_rule
    import_run.rejects_file import_run.source inbox.campaign inbox.channel inbox.currency inbox.event inbox.product_id
-   inbox.product_name inbox.source inbox.type message.source migration.name model_alias.alias model_alias.model
+   inbox.product_name inbox.source inbox.type migration.name model_alias.alias model_alias.model
    model_alias.version_id model_version.card model_version.folder model_version.id model_version.kind model_version.model
    order_summary.currency order_summary.source prediction.product prediction_run.model prediction_run.version_id product.name
    product.product pruning_curve.curve pruning_curve.version_id recent_event.channel recent_event.currency recent_event.event
    recent_event.product_id recent_event.product_name recent_event.source recent_event.type rejected_message.field
    rejected_message.source source.mapping source.name stated_consent.basis stated_consent.jurisdiction stated_consent.purpose
-   stated_consent.source tombstone.erasure_id tombstone.hash tombstone.key_id tombstone.type trait.source unknown_event.event
-   unknown_event.source write_key.id write_key.sha256 write_key.source`.split(/\s+/),
+   stated_consent.source tombstone.erasure_id tombstone.hash tombstone.key_id tombstone.type trait.source write_key.id write_key.sha256 write_key.source`.split(
+    /\s+/,
+  ),
 );

@@ -57,8 +57,8 @@ function receive(store: Store, lines: readonly EventLine[]): void {
   for (const one of lines) {
     messages.set(one.messageId, [...(messages.get(one.messageId) ?? []), one]);
   }
-  const arrivals = [...messages].map(([messageId, own]) => ({ messageId, lines: own }));
-  openInbox(store).append([{ source: "shop", arrivals }]);
+  const arrivals = [...messages].map(([messageId, own]) => ({ messageId, lines: own, notes: [] }));
+  openInbox(store).append([{ source: "shop", receivedAt: NOW, arrivals }]);
 }
 
 /** A profile without what depends on the order of arrival. */

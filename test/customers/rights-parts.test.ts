@@ -11,6 +11,7 @@ import {
   openTombstones,
   parseMapping,
 } from "../../src/collection/index.ts";
+import { rectifyPerson, resolveCustomers } from "../../src/customers/index.ts";
 import { createMatcher } from "../../src/customers/rights/person-matcher.ts";
 import { historyRows } from "../support/live.ts";
 import { jan } from "../support/planted.ts";
@@ -135,6 +136,30 @@ describe("tombstones", () => {
       expect(
         await historyRows(store, "SELECT user_id FROM history ORDER BY user_id"),
       ).to.deep.equal([{ user_id: "a" }, { user_id: "c" }]);
+    });
+  });
+});
+
+describe("rectifying", () => {
+  it("counts as the latest word, and stays history", async () => {
+    await withStore(async (store) => {
+      const clock = fixedClock("2024-07-01T00:00:00Z");
+      const call = { type: "identify", userId: jan.value, traits: { name: "Jon", city: "Breda" } };
+      await createCollector(store, fixedClock("2024-06-01T00:00:00Z")).collect({
+        source: "webshop",
+        calls: [call],
+      });
+      await resolveCustomers(store, clock);
+      await rectifyPerson(store, clock, jan, { name: "Jan" });
+      await resolveCustomers(store, clock);
+      const said = store.sqlite
+        .prepare("SELECT name, value, source FROM trait ORDER BY name")
+        .all();
+      expect(said).to.deep.equal([
+        { name: "city", value: '"Breda"', source: "webshop" },
+        { name: "name", value: '"Jan"', source: "operator" },
+      ]);
+      expect(store.sqlite.prepare("SELECT count(*) FROM inbox").pluck().get()).to.equal(2);
     });
   });
 });

@@ -1,6 +1,13 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DAY_MS, fixedClock, literal, type Store, toIso } from "../../src/base/index.ts";
+import {
+  DAY_MS,
+  fixedClock,
+  literal,
+  messageKey,
+  type Store,
+  toIso,
+} from "../../src/base/index.ts";
 import {
   createCollector,
   createWriteKey,
@@ -107,7 +114,7 @@ const WAITING: readonly PlantedLine[] = [
 
 /** Adds lines to the inbox, a message each. */
 function addLines(store: Store, lines: readonly PlantedLine[]): void {
-  const message = store.sqlite.prepare("INSERT INTO message VALUES (?, ?)");
+  const message = store.sqlite.prepare("INSERT INTO message VALUES (?)");
   const insert = store.sqlite.prepare(
     `INSERT INTO inbox (source, message_id, line, type, event, occurred_at_ms, known_at_ms, user_id, anonymous_id, order_id, product_id,
        quantity, price, currency, properties, channel, identifiers, traits, consent, is_claim)
@@ -117,7 +124,7 @@ function addLines(store: Store, lines: readonly PlantedLine[]): void {
     value === undefined ? null : JSON.stringify(value);
   for (const [index, line] of lines.entries()) {
     const at = NOW - (60 - index) * DAY_MS;
-    message.run("webshop", line.id);
+    message.run(messageKey("webshop", line.id));
     insert.run(
       line.id,
       line.event ?? "Order Completed",

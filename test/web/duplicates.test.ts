@@ -55,6 +55,8 @@ describe("duplicates", () => {
       const { key } = createWriteKey(store, clock, "crm");
       const refused = await post("/v1/duplicates/1/join", "wrong", {});
       expect(refused.status).to.equal(401);
+      const shown = createWriteKey(store, clock, "page", { isPublic: true });
+      expect((await post("/v1/duplicates/1/join", shown.key, {})).status).to.equal(401);
       const joined = await post("/v1/duplicates/1/join", key, {});
       expect(joined.status).to.equal(200);
       expect(joined.body).to.deep.equal({

@@ -29,6 +29,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   "/v1/audiences/{name}": "/v1/audiences/retargeting-pool?limit=2",
   "/v1/repurchase/{week}": "/v1/repurchase/2011-W50",
   "/v1/pruning/cut": "/v1/pruning/cut?budget=3",
+  "/v1/sources/{source}": "/v1/sources/shop",
   "/v1/models/{model}/versions/{version}": "/v1/models/repurchase-week/versions/repurchase-v1",
 };
 
@@ -50,7 +51,7 @@ describe("the OpenAPI document", () => {
         Object.keys(methods).map((method) => `${method} ${path}`),
       );
       expect(openapi).to.equal("3.1.0");
-      expect(routes).to.have.lengthOf(28);
+      expect(routes).to.have.lengthOf(31);
       expect(described).to.have.members(routes);
     });
   });

@@ -1,11 +1,12 @@
-import type { Request, Response } from "express";
+import cors from "cors";
+import type { Request, RequestHandler, Response } from "express";
 import { z } from "zod";
 import { ServiceError } from "../../base/index.ts";
 import {
   type CollectRequest,
   EVENT_TYPES,
   type EventType,
-  sourceOfKey,
+  type Sender,
 } from "../../collection/index.ts";
 import { noParameters } from "../answers.ts";
 import { withJsonBody } from "../body.ts";
@@ -24,6 +25,7 @@ const call = z
     context: z.record(z.string(), z.unknown()).optional(),
     timestamp: z.iso.datetime({ offset: true }).optional(),
     sentAt: z.iso.datetime({ offset: true }).optional(),
+    writeKey: z.string().optional().meta({ description: "where no header can hold it" }),
   })
   .meta({ id: "SegmentCall", description: "a call of the Segment spec, at most 32 KB" });
 
@@ -32,6 +34,7 @@ const batch = z
     batch: z.array(call).max(BATCH_CALLS_MAX).meta({ description: "each with its `type`" }),
     sentAt: z.iso.datetime({ offset: true }).optional(),
     context: z.record(z.string(), z.unknown()).optional(),
+    writeKey: z.string().optional().meta({ description: "where no header can hold it" }),
   })
   .meta({ id: "SegmentBatch", description: "at most 4 MB once inflated" });
 
@@ -65,10 +68,11 @@ function collecting(
     body: results,
     hasCsv: false,
     handle: async (context, request, response) => {
-      const source = authorize(context, request);
-      const taken = await withJsonBody(request, context.intake, (body) =>
-        context.collector.collect({ source, ...read(body) }),
-      );
+      const known = senderByHeader(context, request);
+      const taken = await withJsonBody(request, context.intake, (body) => {
+        const { source, rules, isPublic } = known ?? senderBySaidKey(context, request, body);
+        return context.collector.collect({ source, rules, isClaim: isPublic, ...read(body) });
+      });
       send(response, { success: true, results: [...taken] });
     },
   };
@@ -78,20 +82,58 @@ function send(response: Response, answer: z.input<typeof results>): void {
   response.set("Cache-Control", "no-store").json(answer);
 }
 
-/** The source of the write key that the request names as its user. Throws `unauthorized`. */
-export function authorize({ store }: WebContext, request: Request): string {
-  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? "") ?? [];
+/** The sender whose key is the user of Basic authentication; undefined without such a header. Throws `unauthorized`. */
+function senderByHeader(context: WebContext, request: Request): Sender | undefined {
+  const { authorization } = request.headers;
+  if (authorization === undefined) {
+    return undefined;
+  }
+  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(authorization) ?? [];
   const [key = ""] = Buffer.from(encoded ?? "", "base64")
     .toString("utf8")
     .split(":");
-  const source = sourceOfKey(store, key);
-  if (source === undefined) {
+  return admit(request, context.senders.find(key));
+}
+
+/** The source of the secret key that the request names as its user. Throws `unauthorized`. */
+export function authorize(context: WebContext, request: Request): string {
+  const sender = admit(request, senderByHeader(context, request));
+  if (sender.isPublic) {
+    throw new ServiceError("unauthorized", "expected a secret key: everybody knows a public one");
+  }
+  return sender.source;
+}
+
+/** The sender whose key stands in the body, as browsers send it, or (a public one) in the address. */
+function senderBySaidKey(context: WebContext, request: Request, body: unknown): Sender {
+  const said = fieldOf(body, "writeKey");
+  const inAddress = request.query["writeKey"];
+  const sender =
+    typeof said === "string"
+      ? context.senders.find(said)
+      : publicOnly(typeof inAddress === "string" ? context.senders.find(inAddress) : undefined);
+  return admit(request, sender);
+}
+
+/** Addresses stand in logs of proxies, where a secret would not stay one. */
+function publicOnly(sender: Sender | undefined): Sender | undefined {
+  return sender?.isPublic === true ? sender : undefined;
+}
+
+function admit(request: Request, sender: Sender | undefined): Sender {
+  if (sender === undefined) {
     throw new ServiceError(
       "unauthorized",
       "expected Basic authentication with a write key as user name and an empty password",
     );
   }
-  return source;
+  if (!sender.isPublic && request.headers.origin !== undefined) {
+    throw new ServiceError(
+      "unauthorized",
+      "this key is secret, and a web page shows it to everybody; make one with herkoop keys create --public",
+    );
+  }
+  return sender;
 }
 
 function fieldOf(body: unknown, field: string): unknown {
@@ -118,3 +160,37 @@ export const collectionEndpoints: readonly Endpoint[] = [
   ...EVENT_TYPES.map((type) => collecting(type, (body) => ({ calls: [body], type }))),
   collecting("batch", readBatch),
 ];
+
+/** Addresses as analytics.js and beacons say them. */
+const SHORT: Readonly<Record<string, string>> = {
+  "/v1/i": "/v1/identify",
+  "/v1/t": "/v1/track",
+  "/v1/p": "/v1/page",
+  "/v1/s": "/v1/screen",
+  "/v1/g": "/v1/group",
+  "/v1/a": "/v1/alias",
+  "/v1/b": "/v1/batch",
+  "/beacon/v1/batch": "/v1/batch",
+};
+
+/** Reads short addresses of collection as the long ones. */
+export const shortAddresses: RequestHandler = (request, _response, next) => {
+  const [path = "", ...query] = request.url.split("?");
+  const long = request.method === "GET" || !Object.hasOwn(SHORT, path) ? undefined : SHORT[path];
+  if (long !== undefined) {
+    request.url = [long, ...query].join("?");
+  }
+  next();
+};
+
+const PREFLIGHT_SECONDS = 86_400;
+
+/** Lets pages of any site post calls and read the answer; nothing here rests on cookies. */
+export const browserAccess: RequestHandler = cors({
+  origin: "*",
+  methods: ["POST"],
+  maxAge: PREFLIGHT_SECONDS,
+});
+
+/** Where calls are posted to. */
+export const COLLECTION_PATHS: readonly string[] = collectionEndpoints.map(({ path }) => path);

@@ -28,6 +28,8 @@ const root = endpoint({
       pruningCut: "/v1/pruning/cut?maximumLoss=0.02",
       models: "/v1/models",
       features: "/v1/features",
+      sources: "/v1/sources",
+      quality: "/v1/quality",
       openapi: "/v1/openapi.json",
     },
   }),

@@ -1,0 +1,124 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { promisify } from "node:util";
+import { openStore, systemClock } from "../src/base/index.ts";
+import { createWriteKey } from "../src/collection/index.ts";
+import { type BenchResult, circumstances, figureOf, writeResult } from "./result.ts";
+
+const RUNS = 3;
+const EVENTS = 100_000;
+const PER_BATCH = 100;
+const CONNECTIONS = 8;
+const GOAL = 20_000;
+
+const HERE = join(import.meta.dirname, "ingest");
+const HERKOOP = join(import.meta.dirname, "..", "bin", "herkoop.js");
+const run_ = promisify(execFile);
+
+interface Outcome {
+  readonly accepted: number;
+  readonly seconds: number;
+}
+
+/**
+ * Durable events a second over HTTP, in batches of 100 from another process, and what bare SQLite does
+ * with the same rows: 100 messages a transaction, and 2,000. Runs alternate between the systems.
+ */
+export async function run(): Promise<void> {
+  const figures = new Map<string, number[]>();
+  const add = (system: string, { accepted, seconds }: Outcome): void => {
+    console.error(`${system}: ${Math.round(accepted / seconds)} events/s`);
+    figures.set(system, [...(figures.get(system) ?? []), accepted / seconds]);
+  };
+  for (let seed = 1; seed <= RUNS; seed++) {
+    const work = mkdtempSync(join(tmpdir(), "herkoop-bench-"));
+    try {
+      const store = join(work, "store");
+      add("herkoop over HTTP", await overHttp(store, seed));
+      const rows = join(store, "herkoop.sqlite");
+      add("bare SQLite, 100 a transaction", await bare(work, rows, 100));
+      add("bare SQLite, 2,000 a transaction", await bare(work, rows, 2_000));
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  }
+  writeResult(resultOf(figures));
+}
+
+async function overHttp(folder: string, seed: number): Promise<Outcome> {
+  const store = await openStore(folder);
+  const { key } = createWriteKey(store, systemClock, "webshop");
+  store.close();
+  const server = spawn(process.execPath, [HERKOOP, "--store", folder, "serve", "--port", "0"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const url = await urlOf(server.stdout);
+  const options = [url, key, EVENTS, PER_BATCH, CONNECTIONS, seed].map(String);
+  const outcome = await outcomeOf("load.ts", options);
+  if (outcome.accepted !== EVENTS) {
+    throw new Error(`${outcome.accepted} of ${EVENTS} events were accepted`);
+  }
+  // Killed, so that the inbox stays as it is: what was answered is on disk.
+  server.kill("SIGKILL");
+  await once(server, "close");
+  return outcome;
+}
+
+async function bare(work: string, rows: string, perTransaction: number): Promise<Outcome> {
+  const folder = join(work, `bare-${perTransaction}`);
+  (await openStore(folder)).close();
+  const target = join(folder, "herkoop.sqlite");
+  return outcomeOf("bare.ts", [rows, target, String(perTransaction)]);
+}
+
+async function outcomeOf(script: string, options: readonly string[]): Promise<Outcome> {
+  const { stdout } = await run_(process.execPath, [
+    "--import",
+    "tsx",
+    join(HERE, script),
+    ...options,
+  ]);
+  return JSON.parse(stdout) as Outcome;
+}
+
+async function urlOf(output: Readable): Promise<string> {
+  return new Promise((resolve, reject) => {
+    output.setEncoding("utf8").on("data", (part: string) => {
+      const [url] = /http:\/\/[\d.:]+/.exec(part) ?? [];
+      if (url !== undefined) {
+        resolve(url);
+      }
+    });
+    output.once("close", () => {
+      reject(new Error("the server ended before it served"));
+    });
+  });
+}
+
+function resultOf(figures: ReadonlyMap<string, readonly number[]>): BenchResult {
+  const median = (system: string): number =>
+    [...(figures.get(system) ?? [])].sort((a, b) => a - b)[Math.floor(RUNS / 2)] ?? 0;
+  const ours = median("herkoop over HTTP");
+  const ratio = (per: string): string =>
+    (ours / median(`bare SQLite, ${per} a transaction`)).toFixed(2);
+  return {
+    ...circumstances("ingest"),
+    versions: { node: process.versions.node },
+    systems: Object.fromEntries(
+      [...figures].map(([system, values]) => [
+        system,
+        { events_per_second: figureOf(values, "events/s") },
+      ]),
+    ),
+    goals: [{ text: `${GOAL} durable events/s over HTTP (median)`, met: ours >= GOAL }],
+    notes: [
+      `Median over HTTP ${Math.round(ours)} events/s; ${ratio("100")} of bare SQLite at 100 messages a transaction, ${ratio("2,000")} at 2,000.`,
+      `${EVENTS} events a run, ${PER_BATCH} a batch, ${CONNECTIONS} kept connections, from a process on the same machine; one in ten is an order of two lines.`,
+      "Durable: the answer comes after a commit with synchronous=FULL. Batches that arrive together share a commit.",
+    ],
+  };
+}

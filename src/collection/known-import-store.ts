@@ -1,0 +1,77 @@
+import { literal, type Store } from "../base/index.ts";
+import { historySql } from "./history-store.ts";
+
+interface PendingImport {
+  readonly id: string;
+  readonly rows: number;
+}
+
+/** Tells the imports of a source whose messages the live path does not know yet. */
+export function openPendingImports(store: Store): (source: string) => readonly PendingImport[] {
+  const read = store.sqlite.prepare<[string], PendingImport>(
+    `SELECT id, rows_accepted AS rows FROM import_run r WHERE source = ? AND rows_accepted > 0
+       AND NOT EXISTS (SELECT 1 FROM known_import k WHERE k.import_run_id = r.id)`,
+  );
+  return (source) => read.all(source);
+}
+
+const KEYS_PER_TRANSACTION = 10_000;
+
+/**
+ * Makes the messages that imports of a source brought known to the live path, so that it answers them with
+ * `duplicate`. In bounded memory and short transactions, between which others write; once per import.
+ */
+export async function learnImports(store: Store, source: string): Promise<void> {
+  const pending = openPendingImports(store)(source);
+  if (pending.length === 0) {
+    return;
+  }
+  const { sqlite } = store;
+  const add = sqlite.prepare("INSERT INTO message VALUES (?) ON CONFLICT DO NOTHING");
+  const addKeys = sqlite.transaction((keys: readonly string[]) => {
+    for (const key of keys) {
+      add.run(Buffer.from(key, "hex"));
+    }
+  });
+  const duckdb = await store.openDuckDb({ memoryLimitMiB: 400 });
+  try {
+    const files = filesOf(store, source, pending);
+    // In the order of the table that they go to.
+    const keys = `SELECT substr(sha256(source || chr(10) || message_id), 1, 32) AS key
+      FROM ${historySql(store, files)} WHERE source = ${literal(source)} AND line = 0 ORDER BY key`;
+    let lot: string[] = [];
+    for await (const [column = []] of duckdb.chunks(keys)) {
+      lot.push(...column.map(String));
+      if (lot.length >= KEYS_PER_TRANSACTION) {
+        addKeys.immediate(lot);
+        lot = [];
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    addKeys.immediate(lot);
+  } finally {
+    duckdb.close();
+  }
+  sqlite
+    .transaction(() => {
+      const done = sqlite.prepare("INSERT INTO known_import VALUES (?) ON CONFLICT DO NOTHING");
+      for (const { id } of pending) {
+        done.run(id);
+      }
+    })
+    .immediate();
+}
+
+/** The files that hold the imports: their own, or any of the source where files were put together. */
+function filesOf(store: Store, source: string, pending: readonly PendingImport[]): string[] {
+  const files = store.sqlite
+    .prepare<[string], { name: string; importRunId: string | null }>(
+      `SELECT name, import_run_id AS importRunId FROM history_file
+       WHERE source = ? OR source IS NULL ORDER BY rowid`,
+    )
+    .all(source);
+  const runs = new Set(pending.map(({ id }) => id));
+  const own = files.filter(({ importRunId }) => importRunId !== null && runs.has(importRunId));
+  const found = new Set(own.map(({ importRunId }) => importRunId));
+  return (found.size === runs.size ? own : files).map(({ name }) => name);
+}
