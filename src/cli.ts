@@ -8,6 +8,8 @@ import { addDataCommands } from "./cli-data.ts";
 import { addDuplicateCommands } from "./cli-duplicates.ts";
 import { addHistoryCommands } from "./cli-history.ts";
 import { addModelCommands } from "./cli-models.ts";
+import { addReceiptCommands } from "./cli-receipts.ts";
+import { addRightsCommands } from "./cli-rights.ts";
 import { addServeCommands } from "./cli-serve.ts";
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
@@ -41,6 +43,8 @@ export function createProgram(): Command {
   addDataCommands(program);
   addCollectionCommands(program);
   addCustomerCommands(program);
+  addRightsCommands(program);
+  addReceiptCommands(program);
   addDuplicateCommands(program);
   addHistoryCommands(program);
   addModelCommands(program);

@@ -26,6 +26,7 @@ import {
   forgetOld,
   knownVisitorsSql,
   resolveInbox,
+  resumeErasures,
   writeIdentity,
 } from "./customers/index.ts";
 import { hasBrowsing } from "./features/index.ts";
@@ -67,11 +68,12 @@ export async function openService(
   };
 }
 
-/** Runs what changes the history, alone: a second writer is refused, what a killed one left is removed. */
+/** Runs what changes the history, alone: a second writer is refused, what a killed one left is removed, an erasure it began is finished. */
 export async function asWriter<T>(service: Service, work: () => Promise<T>): Promise<T> {
   const release = acquireWriterLock(service.store);
   try {
     removeUnlistedHistory(service.store);
+    await resumeErasures(service.store, service.clock, service.config);
     return await work();
   } finally {
     release();

@@ -27,4 +27,5 @@ export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
 export { lowerBound } from "./sorted.ts";
 export type { Sqlite } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
+export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

@@ -37,7 +37,7 @@ export interface Collector {
 
 interface Waiting {
   readonly batch: ArrivedBatch;
-  readonly resolve: (isNew: readonly boolean[]) => void;
+  readonly resolve: (isNew: Novelty[number]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -68,13 +68,13 @@ export function createCollector(store: Store, clock: Clock): Collector {
       const receivedAt = clock.now();
       const envelope = { ...said, receivedAt, rules, isClaim };
       const arrivals = calls.map((call) => arrivalOf(call, envelope));
-      const isNew = await new Promise<readonly boolean[]>((resolve, reject) => {
+      const isNew = await new Promise<Novelty[number]>((resolve, reject) => {
         if (waiting.length === 0) {
           setImmediate(flush);
         }
         waiting.push({ batch: { source, receivedAt, arrivals }, resolve, reject });
       });
-      return arrivals.map((arrival, index) => resultOf(arrival, isNew[index] === true));
+      return arrivals.map((arrival, index) => resultOf(arrival, isNew[index] ?? false));
     },
   };
 }
@@ -121,10 +121,13 @@ function setAside(call: unknown, refusal: Refusal): Arrival {
   return { refusal, content };
 }
 
-function resultOf(arrival: Arrival, isNew: boolean): MessageResult {
+function resultOf(arrival: Arrival, isNew: boolean | Refusal): MessageResult {
   if ("refusal" in arrival) {
     const { messageId, field, reason } = arrival.refusal;
     return { messageId, status: "rejected", field, reason };
+  }
+  if (typeof isNew === "object") {
+    return { ...isNew, status: "rejected" };
   }
   return { messageId: arrival.messageId, status: isNew ? "accepted" : "duplicate" };
 }

@@ -69,3 +69,8 @@ function phoneOf(text: string, region: string | undefined): string | undefined {
   );
   return phone?.isValid() === true ? phone.number : undefined;
 }
+
+/** The country of a phone number in E.164, as ISO 3166-1 alpha-2; undefined for other text. */
+export function regionOfPhone(phone: string): string | undefined {
+  return parsePhoneNumberFromString(phone)?.country;
+}

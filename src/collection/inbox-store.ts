@@ -5,6 +5,7 @@ import { KNOWN_EVENTS } from "./event-names.ts";
 import { latenessClass } from "./lateness.ts";
 import { type MessageCounts, openMessageCounts } from "./message-count-store.ts";
 import type { Refusal } from "./segment-event.ts";
+import { ERASED_ON_REQUEST, erasedField, openTombstones } from "./tombstone-store.ts";
 
 /** A message that is to be kept, with its lines, or to be set aside, with why and what it was. */
 export type Arrival =
@@ -22,8 +23,8 @@ export interface ArrivedBatch {
   readonly arrivals: readonly Arrival[];
 }
 
-/** Per batch and message, whether it is new. */
-export type Novelty = readonly (readonly boolean[])[];
+/** Per batch and message, whether it is new, or why it is refused after all. */
+export type Novelty = readonly (readonly (boolean | Refusal)[])[];
 
 /** Writes to the inbox through statements that are prepared once. */
 export interface Inbox {
@@ -53,6 +54,7 @@ export function openInbox(store: Store, rejectedMax = REJECTED_MAX): Inbox {
        consent, is_claim) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const addRejected = openRejected(store, rejectedMax);
+  const refuseErased = openErasedRefusal(store);
   const add = ({ source, receivedAt }: ArrivedBatch, arrival: Arrival): boolean => {
     if ("refusal" in arrival) {
       const { field, reason } = arrival.refusal;
@@ -95,7 +97,17 @@ export function openInbox(store: Store, rejectedMax = REJECTED_MAX): Inbox {
     return true;
   };
   const append = sqlite.transaction((batches: readonly ArrivedBatch[]): Novelty => {
-    const novelty = batches.map((batch) => batch.arrivals.map((arrival) => add(batch, arrival)));
+    const novelty = batches.map((batch) =>
+      batch.arrivals.map((arrival): boolean | Refusal => {
+        const refusal = refuseErased(arrival);
+        if (refusal === undefined) {
+          return add(batch, arrival);
+        }
+        // That it came is kept, not what it was.
+        add(batch, { refusal: { ...refusal, messageId: null }, content: "" });
+        return refusal;
+      }),
+    );
     counts.write(batches[0]?.receivedAt ?? 0);
     return novelty;
   });
@@ -157,6 +169,24 @@ function openRejected({ sqlite }: Store, rejectedMax: number): AddRejected {
     if (since > lot) {
       drop.run(source, source, rejectedMax);
     }
+  };
+}
+
+/** Why something that names an erased person is refused. Call inside the transaction that appends. */
+function openErasedRefusal(store: Store): (arrival: Arrival) => Refusal | undefined {
+  const tombstones = openTombstones(store);
+  return (arrival) => {
+    if (tombstones.isEmpty()) {
+      return undefined;
+    }
+    if ("refusal" in arrival) {
+      const content: unknown = arrival.content === "" ? null : JSON.parse(arrival.content);
+      return tombstones.isNamedIn(content) ? arrival.refusal : undefined;
+    }
+    const field = erasedField(tombstones, arrival.lines);
+    return field === undefined
+      ? undefined
+      : { messageId: arrival.messageId, field, reason: ERASED_ON_REQUEST };
   };
 }
 

@@ -1,5 +1,12 @@
 /** Collection: events in, from every source, once each, into an immutable history. */
 export {
+  type Backup,
+  copyBackup,
+  listBackups,
+  makeBackup,
+  takeTombstones,
+} from "./backup-store.ts";
+export {
   type Collector,
   type CollectRequest,
   createCollector,
@@ -15,6 +22,7 @@ export {
   type Channel,
   EVENT_TYPES,
   type EventType,
+  HISTORY_COLUMNS,
   PURPOSES,
   type Purpose,
 } from "./event.ts";
@@ -37,6 +45,7 @@ export {
   IDENTIFIER_TYPE_PATTERN,
   IDENTIFIER_TYPES,
   normaliseIdentifier,
+  regionOfPhone,
 } from "./identifier.ts";
 export { type ImportReport, type ImportRequest, importFile } from "./import-file.ts";
 export { type FileOutcome, importFiles, type MappingChoice } from "./import-files.ts";
@@ -58,6 +67,8 @@ export {
 } from "./key-store.ts";
 export { learnImports } from "./known-import-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
+export { forgetMessages } from "./message-store.ts";
+export { recordByOperator } from "./operator-store.ts";
 export { listPresets, presetMapping } from "./preset.ts";
 export type { QualityPart, SourceQuality } from "./quality.ts";
 export { readQuality } from "./quality-store.ts";
@@ -86,3 +97,9 @@ export {
   type SourceWithRules,
   setSourceRules,
 } from "./source-rules-store.ts";
+export {
+  addTombstones,
+  countTombstones,
+  liftTombstone,
+  openTombstones,
+} from "./tombstone-store.ts";

@@ -17,6 +17,7 @@ import { type IdentifierSlot, identifierSlots } from "./person-sql.ts";
 import { findRepeats, type RepeatRules } from "./repeat-store.ts";
 import { type FileFormat, type FileShape, neededColumn, readerSql } from "./row-sql.ts";
 import { type StagePart, stageSql } from "./stage-sql.ts";
+import { refuseErasedRows } from "./tombstone-store.ts";
 
 /** What to read. */
 export interface StagingRequest {
@@ -68,6 +69,10 @@ export async function stage(
   );
   const isFlat = isFlatMapping(parts);
   await guardedRead(file, () => readRows(duckdb, described, stages, isFlat));
+  const names = slots.map(({ type, region }, slot) => {
+    return { type, region, field: type, sql: `identifier_texts[${slot + 1}]` };
+  });
+  await refuseErasedRows(duckdb, store, "parsed", names);
   step?.update(3, STEPS);
   const rules = repeatRules(parts, isFlat, format);
   await findRepeats(duckdb, rules);

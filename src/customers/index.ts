@@ -43,6 +43,25 @@ export {
   resolveInbox,
   writeIdentity,
 } from "./resolve-store.ts";
+export { accessPerson } from "./rights/access-store.ts";
+export {
+  ERASURE_STEPS,
+  type ErasureOptions,
+  type ErasurePreview,
+  type ErasureStep,
+  erasePerson,
+  previewErasure,
+  resumeErasures,
+} from "./rights/erase-store.ts";
+export {
+  type Erasure,
+  listErasures,
+  pendingErasures,
+  readReceipt,
+} from "./rights/erasure-store.ts";
+export { type Receipt, type SignedReceipt, verifyReceipt } from "./rights/receipt.ts";
+export { rectifyPerson } from "./rights/rectify-store.ts";
+export { type RestoreRequest, restoreBackup } from "./rights/restore-store.ts";
 export { identitySql, resolvedLinesSql } from "./snapshot-store.ts";
 export {
   type CustomerChange,

@@ -219,21 +219,24 @@ async function takeGroups(
 }> {
   const changed = new Set<number>();
   const all: { readonly group: number; readonly named: NamedLine }[] = [];
+  let waiting: NamedLine[] = [];
+  const store = desk.sqlite.transaction(() => {
+    for (const customer of observe(desk, waiting, clock.now())) {
+      changed.add(customer);
+    }
+    waiting = [];
+  });
   for await (const batch of observer.groups()) {
-    const named = batch.map(({ group, line }) => ({
-      group,
-      named: { line, names: identifiersOf(line, desk.isBlocked) },
-    }));
-    desk.sqlite.transaction(() => {
-      const names = named.map((one) => one.named);
-      for (const customer of observe(desk, names, clock.now())) {
-        changed.add(customer);
-      }
-    })();
-    for (const one of named) {
-      all.push(one);
+    for (const { group, line } of batch) {
+      const named = { line, names: identifiersOf(line, desk.isBlocked) };
+      all.push({ group, named });
+      waiting.push(named);
+    }
+    if (waiting.length >= ROWS_PER_TRANSACTION) {
+      store();
     }
   }
+  store();
   const owners = all.flatMap(({ group, named: { line, names } }) => {
     const owner = ownerIdOf(desk, line, names);
     return owner === undefined ? [] : [[group, owner] as const];

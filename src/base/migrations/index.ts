@@ -5,6 +5,7 @@ import { duplicatesSchema } from "./0004-duplicates.ts";
 import { historySchema } from "./0005-history.ts";
 import { importSchema } from "./0006-import.ts";
 import { liveSchema } from "./0007-live.ts";
+import { rightsSchema } from "./0008-rights.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
 export const migrations: readonly { readonly name: string; readonly sql: string }[] = [
@@ -15,4 +16,5 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
   { name: "0005-history", sql: historySchema },
   { name: "0006-import", sql: importSchema },
   { name: "0007-live", sql: liveSchema },
+  { name: "0008-rights", sql: rightsSchema },
 ];
