@@ -89,6 +89,7 @@ export function eventLines(event: SegmentEvent, rules: SourceRules): readonly Ev
     return fault;
   }
   const isOrder = ORDER_EVENTS.has(event.name);
+  const isNameless = event.userId === null && event.anonymousId === null;
   return productsOf(event.name, order).map((product, line) => {
     const isFirst = line === 0;
     const quantity = quantityOf(event.name, product, isOrder);
@@ -110,7 +111,7 @@ export function eventLines(event: SegmentEvent, rules: SourceRules): readonly Ev
       currency: order.currency,
       properties: isFirst ? event.content : null,
       cost: isFirst ? order.cost : null,
-      identifiers: isFirst ? event.identifiers : null,
+      identifiers: isFirst || isNameless ? event.identifiers : null,
       traits: isFirst ? event.traits : null,
       consent: isFirst ? event.consent : null,
       channel: event.channel,
@@ -237,8 +238,11 @@ function productsOf(name: string | null, order: Order): readonly Product[] {
   if (products.length > 0) {
     return products;
   }
-  const isWhole = single === NO_PRODUCT && name === EventName.orderCompleted;
-  return [isWhole ? { ...NO_PRODUCT, quantity: 1, price: order.amount } : single];
+  if (single !== NO_PRODUCT) {
+    return [single];
+  }
+  const quantity = name === EventName.orderCompleted ? 1 : null;
+  return [{ ...NO_PRODUCT, quantity, price: order.amount }];
 }
 
 /** One unless it says so; of a refund, without the sign that some write. */

@@ -47,6 +47,7 @@ export async function createLinkedHistory(duckdb: DuckDb, store: Store): Promise
   await duckdb.run("DROP TABLE refund");
   await duckdb.run("DROP TABLE refund_part");
   await duckdb.run("DROP TABLE refund_request");
+  await duckdb.run("DROP TABLE order_total");
   await duckdb.run(
     `CREATE TEMP VIEW history AS
      SELECT * FROM history_line WHERE NOT ${IS_REFUND} UNION ALL BY NAME SELECT * FROM linked_refund`,
@@ -71,9 +72,10 @@ export async function exportRefunds(store: Store, file: string): Promise<number>
   }
 }
 
-/** Whom a line names, by the strongest of its identifiers; only equal names match. */
+/** Whom a line names, by the strongest of its identifiers, a claim by its visitor; only equal names match. */
 function personSql(prefix: string): string {
-  return `coalesce(${prefix}user_id, json_extract_string(${prefix}identifiers, '$[0]'), ${prefix}anonymous_id)`;
+  return `CASE WHEN coalesce(${prefix}is_claim, false) THEN ${prefix}anonymous_id
+    ELSE coalesce(${prefix}user_id, json_extract_string(${prefix}identifiers, '$[0]'), ${prefix}anonymous_id) END`;
 }
 
 /** What a source's latest mapping says of its refunds. */
@@ -86,8 +88,16 @@ function refundRules(store: Store): ReadonlyMap<string, RefundRule> {
   );
 }
 
-/** Makes `refund_request`, one per product: as the refund says, or of each line of its order. */
+/**
+ * Makes `refund_request`, one per product: as the refund says, or of each line of its order. A refund that
+ * names an amount and no product takes back the order where it is all of it, and no line where it is less.
+ */
 async function createRequests(duckdb: DuckDb): Promise<void> {
+  await duckdb.run(
+    `CREATE TEMP TABLE order_total AS
+     SELECT o.source, o.order_id, sum(coalesce(o.quantity, 1) * coalesce(o.price, 0)) AS amount FROM history_line o
+     WHERE ${IS_BOUGHT} AND o.order_id IN (SELECT order_id FROM refund WHERE product_id IS NULL) GROUP BY ALL`,
+  );
   await duckdb.run(
     `CREATE TEMP TABLE refund_request AS
      SELECT request, source, message_id, order_id, person, product_id AS product, occurred_at_ms, known_at_ms,
@@ -97,7 +107,8 @@ async function createRequests(duckdb: DuckDb): Promise<void> {
      SELECT DISTINCT r.request, r.source, r.message_id, r.order_id, ${personSql("o.")}, coalesce(o.product_id, ''),
             r.occurred_at_ms, r.known_at_ms, 0, true
      FROM refund r JOIN history_line o ON o.source = r.source AND o.order_id = r.order_id
-     WHERE r.product_id IS NULL AND ${IS_BOUGHT} AND ${personSql("o.")} IS NOT NULL`,
+     JOIN order_total t ON t.source = r.source AND t.order_id = r.order_id
+     WHERE r.product_id IS NULL AND (r.price IS NULL OR r.price >= t.amount - 0.005) AND (NOT coalesce(r.is_claim, false) OR r.person = ${personSql("o.")}) AND ${IS_BOUGHT} AND ${personSql("o.")} IS NOT NULL`,
   );
 }
 

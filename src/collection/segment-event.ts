@@ -92,7 +92,7 @@ export function parseSegmentEvent(given: unknown, envelope: Envelope): SegmentEv
   }
   const faults: Fault[] = [];
   const call = readCall(given, envelope, faults);
-  const messageId = call.messageId ?? contentId(given, call.type);
+  const messageId = call.messageId ?? contentId(given, call, envelope.receivedAt);
   const [fault] = faults;
   if (fault !== undefined) {
     return { messageId: messageIdOf(given), ...fault };
@@ -232,9 +232,17 @@ function withoutTraits(context: JsonObject): JsonObject {
     : context;
 }
 
-function contentId(raw: JsonObject, type: EventType): string {
-  // A retry is sent later, and is the same call.
-  const content = JSON.stringify([type, { ...raw, sentAt: null }]);
+/**
+ * The id of a call that has none. A retry is sent later and is the same call, as far as its own time
+ * tells; without a time, the same again is said again.
+ */
+function contentId(raw: JsonObject, call: Call, receivedAt: number): string {
+  const isTimed = call.timestamp !== null || call.originalTimestamp !== null;
+  const content = JSON.stringify([
+    call.type,
+    { ...raw, sentAt: null },
+    ...(isTimed ? [] : [receivedAt]),
+  ]);
   return createHash("sha256").update(content).digest("hex").slice(0, 40);
 }
 

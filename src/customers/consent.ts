@@ -71,8 +71,11 @@ function lifts(grant: HeldStatement, denial: HeldStatement): boolean {
   if (grant.status !== "granted" || grant.statedAt <= denial.statedAt) {
     return false;
   }
+  if (grant.identifierId === denial.identifierId) {
+    return true;
+  }
   const joinedAt = Math.max(grant.linkedAt, denial.linkedAt);
-  return grant.identifierId === denial.identifierId || grant.statedAt >= joinedAt;
+  return !grant.isRepeated && grant.statedAt >= joinedAt;
 }
 
 /** At the same instant a denial is the last word. */

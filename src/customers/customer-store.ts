@@ -33,7 +33,8 @@ export function findCustomerId(store: Store, { type, value }: Identifier): numbe
     .pluck();
   const id = find.get(type, value) ?? find.get(type, normaliseIdentifier(type, value) ?? "");
   if (id === undefined || id === null) {
-    throw new ServiceError("not-found", `no customer has this ${type}`, { field: type });
+    const advice = type === "phone" ? "; write numbers with their country, as in +31612345678" : "";
+    throw new ServiceError("not-found", `no customer has this ${type}${advice}`, { field: type });
   }
   return id;
 }

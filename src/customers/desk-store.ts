@@ -8,7 +8,6 @@ import {
   type IsBlocked,
   identifiersOf,
   linksOf,
-  ownerOf,
   type SeenIdentifier,
   type SeenLine,
 } from "./observation.ts";
@@ -46,7 +45,7 @@ export function takeLines(desk: Desk, lines: readonly SeenLine[], now: number): 
   const changed = observe(desk, named, now);
   const touched = new Set<number>();
   for (const { line, names } of named) {
-    const owner = ownerIdOf(desk, line, names);
+    const owner = ownerIdOf(desk, names);
     if (owner !== undefined) {
       takeLine(desk, line, owner);
       touched.add(owner);
@@ -118,17 +117,14 @@ export function observe(desk: Desk, named: readonly NamedLine[], now: number): R
 }
 
 /** The identifier a line belongs to: the strongest that is not shared. */
-export function ownerIdOf(
-  desk: Desk,
-  line: SeenLine,
-  names: NamedLine["names"],
-): number | undefined {
-  const usable = names.flatMap((name) => {
+export function ownerIdOf(desk: Desk, names: NamedLine["names"]): number | undefined {
+  for (const name of names) {
     const stored = desk.identity.find(name);
-    return stored?.status === "active" ? [{ ...name, id: stored.id }] : [];
-  });
-  const owner = ownerOf(line, usable);
-  return usable.find((one) => one.type === owner?.type && one.value === owner.value)?.id;
+    if (stored?.status === "active") {
+      return stored.id;
+    }
+  }
+  return undefined;
 }
 
 /** The customers of these identifiers. */

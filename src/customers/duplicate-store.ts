@@ -168,6 +168,7 @@ function joinAll(
         id,
         status: "joined",
         by: `threshold ${joinAbove}`,
+        isAutomatic: true,
       });
     } catch (error) {
       if (!(error instanceof ServiceError) || error.code !== "conflict") {
@@ -193,6 +194,8 @@ export interface Decision {
   readonly status: "joined" | "separated";
   /** Who decided: a person, or the threshold. */
   readonly by: string;
+  /** Decided by no person: two accounts are not joined so. */
+  readonly isAutomatic?: boolean;
 }
 
 /**
@@ -202,7 +205,7 @@ export interface Decision {
 export function decideDuplicate(
   store: Store,
   clock: Clock,
-  { id, status, by }: Decision,
+  { id, status, by, isAutomatic = false }: Decision,
 ): Duplicate {
   return store.sqlite.transaction(() => {
     const pair = getDuplicate(store, id);
@@ -211,7 +214,10 @@ export function decideDuplicate(
     }
     const reason = `duplicate ${id}: match weight ${pair.matchWeight.toFixed(1)}, decided by ${by}`;
     const ids = [pair.leftIdentifierId, pair.rightIdentifierId] as const;
-    decidePair(store, clock, status === "joined" ? "join" : "separate", ids, reason);
+    decidePair(store, clock, status === "joined" ? "join" : "separate", ids, {
+      reason,
+      isAutomatic,
+    });
     store.sqlite
       .prepare("UPDATE duplicate SET status = ?, decided_at = ?, decided_by = ? WHERE id = ?")
       .run(status, clock.now(), by, id);

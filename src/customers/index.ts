@@ -35,10 +35,10 @@ export {
   readProfile,
   type TimelineLine,
 } from "./profile-store.ts";
+export { resolveAgain } from "./resolve-again-store.ts";
 export {
   createLiveResolver,
   type Resolution,
-  resolveAgain,
   resolveCustomers,
   resolveInbox,
   writeIdentity,

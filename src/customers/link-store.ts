@@ -23,7 +23,7 @@ export interface LinkStore {
 interface LinkRow {
   readonly lowId: number;
   readonly highId: number;
-  readonly origin: "event" | "claim" | "operator";
+  readonly origin: "event" | "operator";
   readonly reason: string;
   readonly occurredAt: number;
   readonly knownAt: number;
@@ -75,12 +75,8 @@ export function openLinks(sqlite: Sqlite, rules: IdentityRules): LinkStore {
     add: (link, from, to) => {
       const [low, high] = from < to ? [from, to] : [to, from];
       const known = find.get(low, high);
-      const origin = link.isClaim ? "claim" : "event";
       if (known === undefined) {
-        insert.run(low, high, origin, link.reason, link.source, link.occurredAt, link.knownAt);
-        if (link.isClaim) {
-          return [];
-        }
+        insert.run(low, high, "event", link.reason, link.source, link.occurredAt, link.knownAt);
         const isRanked = compareIdentifierTypes(link.from.type, link.to.type) !== 0;
         return [from, to, ...(isRanked ? countAt(to) : [])];
       }
@@ -90,9 +86,7 @@ export function openLinks(sqlite: Sqlite, rules: IdentityRules): LinkStore {
       }
       const { occurredAt, knownAt, reason } = better;
       update.run(better.origin, reason, link.source, occurredAt, knownAt, low, high);
-      const isRanked = compareIdentifierTypes(link.from.type, link.to.type) !== 0;
-      const isNewlyTrusted = known.origin === "claim" && isRanked;
-      return better.origin === "claim" ? [] : [from, to, ...(isNewlyTrusted ? countAt(to) : [])];
+      return [from, to];
     },
     addOperators: (a, b, reason, now) => {
       const [low, high] = a < b ? [a, b] : [b, a];
@@ -112,13 +106,11 @@ export function openLinks(sqlite: Sqlite, rules: IdentityRules): LinkStore {
         if (identifier?.status === "active") {
           identifiers.set(id, identifier);
           for (const { origin, ...link } of neighbours.all(id, id)) {
-            if (origin !== "claim") {
-              links.set(`${link.lowId}-${link.highId}`, {
-                ...link,
-                isOperators: origin === "operator",
-              });
-              queue.push(link.lowId === id ? link.highId : link.lowId);
-            }
+            links.set(`${link.lowId}-${link.highId}`, {
+              ...link,
+              isOperators: origin === "operator",
+            });
+            queue.push(link.lowId === id ? link.highId : link.lowId);
           }
         }
       }
@@ -128,19 +120,10 @@ export function openLinks(sqlite: Sqlite, rules: IdentityRules): LinkStore {
   };
 }
 
-/** What a link becomes when it is seen again: trusted if it ever was, and as early as it ever was. */
+/** What a link becomes when it is seen again: as early as it ever was. */
 function betterOf(known: LinkRow, link: SeenLink): Omit<LinkRow, "lowId" | "highId"> | undefined {
-  if (known.origin === "operator" || (link.isClaim && known.origin === "event")) {
+  if (known.origin === "operator") {
     return undefined;
-  }
-  if (known.origin === "claim" && !link.isClaim) {
-    return {
-      ...known,
-      origin: "event",
-      reason: link.reason,
-      occurredAt: link.occurredAt,
-      knownAt: link.knownAt,
-    };
   }
   const isEarlier =
     link.occurredAt < known.occurredAt ||

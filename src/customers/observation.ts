@@ -7,11 +7,10 @@ export interface SeenIdentifier extends Identifier {
   readonly firstSeenAt: number;
 }
 
-/** Two identifiers of one event, the stronger first; a claim came with a public key. */
+/** Two identifiers of one event, the stronger first. */
 export interface SeenLink {
   readonly from: Identifier;
   readonly to: Identifier;
-  readonly isClaim: boolean;
   readonly source: string;
   /** The earliest event that said so, as a person can look it up. */
   readonly reason: string;
@@ -27,46 +26,37 @@ export interface SeenLine extends EventLine {
 /** Tells whether an identifier is nobody's. */
 export type IsBlocked = (type: string, value: string) => boolean;
 
-/** Everything an event calls its person by, the strongest first, without what is nobody's. */
+/**
+ * Everything an event calls its person by, the strongest first, without what is nobody's. Of a claim only
+ * the visitor counts: anybody can say that they are somebody.
+ */
 export function identifiersOf(line: SeenLine, isBlocked: IsBlocked): Identifier[] {
-  const others =
-    line.identifiers === null ? [] : (JSON.parse(line.identifiers) as [string, string][]);
-  const all: (readonly [string, string | null])[] = [
-    ["user_id", line.userId],
-    ...others,
-    ["anonymous_id", line.anonymousId],
-  ];
   const seen = new Map<string, Identifier>();
-  for (const [type, value] of all) {
+  for (const [type, value] of line.isClaim ? [] : strongNames(line)) {
     if (value !== null && !isBlocked(type, value)) {
       seen.set(`${type}\n${value}`, { type, value });
     }
   }
+  const visitor = line.anonymousId;
+  if (visitor !== null && !isBlocked("anonymous_id", visitor)) {
+    seen.set(`anonymous_id\n${visitor}`, { type: "anonymous_id", value: visitor });
+  }
   return [...seen.values()].sort(compareIdentifiers);
 }
 
-/**
- * Which of its identifiers an event belongs to: user id, else the strongest other, else anonymous id. A
- * claim is its visitor's first, since its user id is only said.
- */
-export function ownerOf(
-  line: SeenLine,
-  identifiers: readonly Identifier[],
-): Identifier | undefined {
-  const visitor = line.isClaim
-    ? identifiers.find(({ type }) => type === "anonymous_id")
-    : undefined;
-  return visitor ?? identifiers[0];
+function strongNames(line: SeenLine): (readonly [string, string | null])[] {
+  const others =
+    line.identifiers === null ? [] : (JSON.parse(line.identifiers) as [string, string][]);
+  return [["user_id", line.userId], ...others];
 }
 
 /** Every pair of an event's identifiers. */
 export function linksOf(line: SeenLine, identifiers: readonly Identifier[]): SeenLink[] {
-  const { source, messageId, isClaim, occurredAt, knownAt } = line;
+  const { source, messageId, occurredAt, knownAt } = line;
   return identifiers.flatMap((from, index) =>
     identifiers.slice(index + 1).map((to) => ({
       from,
       to,
-      isClaim,
       source,
       reason: `message ${messageId}`,
       occurredAt,

@@ -79,6 +79,7 @@ export async function observeFiles(
 const IS_ORDER = `event = ${literal(EventName.orderCompleted)}`;
 const IS_REFUND = `event IN (${REFUND_EVENTS.map((name) => literal(name)).join(", ")})`;
 const IS_PART = `${IS_REFUND} AND product_id IS NOT NULL`;
+const IS_WHOLE = `${IS_REFUND} AND product_id IS NULL AND price IS NULL`;
 
 /** Sums of doubles, to a hundredth of a cent. */
 function sumOf(when: string, what: string): string {
@@ -91,8 +92,8 @@ const ORDERS = `SELECT identifier_id AS "identifierId", source, coalesce(order_i
     ${sumOf(IS_ORDER, "coalesce(quantity, 1)")} AS quantity,
     ${sumOf(IS_ORDER, "coalesce(quantity, 1) * coalesce(price, 0)")} AS amount,
     ${sumOf(IS_PART, "abs(coalesce(quantity, 1))")} AS "refundedQuantity",
-    ${sumOf(IS_PART, "abs(coalesce(quantity, 1) * coalesce(price, 0))")} AS "refundedAmount",
-    max(CASE WHEN ${IS_REFUND} AND product_id IS NULL THEN 1 ELSE 0 END) AS "isCancelled"
+    ${sumOf(IS_REFUND, "abs(coalesce(quantity, 1) * coalesce(price, 0))")} AS "refundedAmount",
+    max(CASE WHEN ${IS_WHOLE} THEN 1 ELSE 0 END) AS "isCancelled"
   FROM owned WHERE ${IS_ORDER} OR ${IS_REFUND} GROUP BY ALL`;
 
 const RECENT = `SELECT CAST(identifier_id AS DOUBLE) AS "identifierId", occurred_at_ms AS "occurredAt", source, message_id AS "messageId", line,

@@ -151,13 +151,15 @@ const TRAITS = `SELECT name, value, source, occurred_at AS occurredAt FROM (
 
 /** An order that several of the customer's identifiers had part in is one order. */
 const WHOLE_ORDERS = `SELECT o.source, o.order_id, min(o.ordered_at) AS ordered_at, max(o.last_at) AS last_at, max(o.currency) AS currency,
-    sum(o.line_count) AS line_count, sum(o.quantity) AS quantity, sum(o.amount) AS amount, sum(o.refunded_quantity) AS refunded_quantity,
-    sum(o.refunded_amount) AS refunded_amount, max(o.is_cancelled) AS is_cancelled
+    sum(o.line_count) AS line_count, sum(o.quantity) AS quantity, sum(o.amount) AS amount,
+    CASE WHEN max(o.is_cancelled) = 1 THEN sum(o.quantity) ELSE sum(o.refunded_quantity) END AS refunded_quantity,
+    CASE WHEN max(o.is_cancelled) = 1 THEN sum(o.amount) ELSE sum(o.refunded_amount) END AS refunded_amount,
+    max(o.is_cancelled) AS is_cancelled
   ${OWN} order_summary o ON o.identifier_id = i.id WHERE i.customer_id = ? GROUP BY 1, 2`;
 
 const TOTALS = `SELECT currency, sum(line_count > 0) AS orders, sum(is_cancelled) AS cancelledOrders, round(sum(amount), 4) AS amount,
     round(sum(refunded_amount), 4) AS refundedAmount, min(ordered_at) AS firstAt, max(ordered_at) AS lastAt
-  FROM (${WHOLE_ORDERS}) GROUP BY currency ORDER BY 4 DESC`;
+  FROM (${WHOLE_ORDERS}) WHERE line_count > 0 OR refunded_amount <> 0 GROUP BY currency ORDER BY 4 DESC`;
 
 const ORDERS = `SELECT source, order_id AS orderId, ordered_at AS orderedAt, last_at AS lastAt, currency, line_count AS lines, quantity,
     round(amount, 4) AS amount, refunded_quantity AS refundedQuantity, round(refunded_amount, 4) AS refundedAmount, is_cancelled AS isCancelled

@@ -118,32 +118,44 @@ export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
   };
 }
 
-/** What a line says of an order, if anything. A refund of an unknown order stands by itself. */
+/**
+ * What a line says of an order, if anything. A refund of an unknown order stands by itself; one that names
+ * neither product nor amount takes back all.
+ */
 export function orderPartOf(line: SeenLine, identifierId: number): OrderPart | undefined {
-  const isOrder = line.event === EventName.orderCompleted;
-  if (!isOrder && !REFUND_EVENTS.includes(line.event ?? "")) {
-    return undefined;
-  }
-  const isWhole = !isOrder && line.productId === null;
-  const bought = isOrder ? sumsOf(line) : NO_SUMS;
-  const refunded = isOrder || isWhole ? NO_SUMS : sumsOf(line);
-  return {
+  const part = {
     identifierId,
     source: line.source,
     orderId: line.orderId ?? `message ${line.messageId}`,
-    orderedAt: isOrder ? line.occurredAt : null,
     lastAt: line.occurredAt,
     currency: line.currency,
-    lineCount: isOrder ? 1 : 0,
-    quantity: bought.quantity,
-    amount: bought.amount,
-    refundedQuantity: Math.abs(refunded.quantity),
-    refundedAmount: Math.abs(refunded.amount),
-    isCancelled: isWhole ? 1 : 0,
   };
+  if (line.event === EventName.orderCompleted) {
+    return { ...part, ...NOTHING, ...sumsOf(line), orderedAt: line.occurredAt, lineCount: 1 };
+  }
+  return REFUND_EVENTS.includes(line.event ?? "") ? { ...part, ...refundOf(line) } : undefined;
 }
 
-const NO_SUMS = { quantity: 0, amount: 0 };
+type Sums = Omit<OrderPart, "identifierId" | "source" | "orderId" | "lastAt" | "currency">;
+
+const NOTHING: Sums = {
+  orderedAt: null,
+  lineCount: 0,
+  quantity: 0,
+  amount: 0,
+  refundedQuantity: 0,
+  refundedAmount: 0,
+  isCancelled: 0,
+};
+
+function refundOf(line: SeenLine): Sums {
+  if (line.productId === null && line.price === null) {
+    return { ...NOTHING, isCancelled: 1 };
+  }
+  const { quantity, amount } = sumsOf(line);
+  const refundedQuantity = line.productId === null ? 0 : Math.abs(quantity);
+  return { ...NOTHING, refundedQuantity, refundedAmount: Math.abs(amount) };
+}
 
 function sumsOf(line: SeenLine): { readonly quantity: number; readonly amount: number } {
   const quantity = line.quantity ?? 1;

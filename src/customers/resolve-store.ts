@@ -60,34 +60,6 @@ export async function resolveCustomers(store: Store, clock: Clock): Promise<Reso
   };
 }
 
-/**
- * Forgets who is who and what profiles say, and reads both again from the inbox and the history, by the
- * rules of now; an operator's joins and separations stay, customers keep their ids.
- */
-export async function resolveAgain(store: Store, clock: Clock): Promise<Resolution> {
-  store.sqlite.transaction(() => {
-    store.sqlite.exec(`
-      DELETE FROM identifier_activity;
-      DELETE FROM order_summary;
-      DELETE FROM recent_event;
-      DELETE FROM trait;
-      DELETE FROM consent_statement;
-      DELETE FROM identifier_link WHERE origin <> 'operator';
-      UPDATE identifier SET status = 'active', stronger_link_count = 0;
-      UPDATE history_file SET is_resolved = 0;
-      UPDATE resolve_position SET inbox_through = 0`);
-  })();
-  const resolution = await resolveCustomers(store, clock);
-  const { sqlite } = store;
-  const ids = sqlite.prepare<[], number>("SELECT id FROM identifier ORDER BY id").pluck().all();
-  sqlite.transaction(() => {
-    const desk = openDesk(store);
-    desk.consents.settle(desk.identity.divide(ids, clock.now()));
-  })();
-  await writeIdentity(store, clock);
-  return { ...resolution, customers: countCustomers(store) };
-}
-
 /** Brings the snapshot for batch jobs up to date, where an operator changed who is who. */
 export async function writeIdentity(store: Store, clock: Clock): Promise<void> {
   const duckdb = await store.openDuckDb({ memoryLimitMiB: 400 });
@@ -237,8 +209,8 @@ async function takeGroups(
     }
   }
   store();
-  const owners = all.flatMap(({ group, named: { line, names } }) => {
-    const owner = ownerIdOf(desk, line, names);
+  const owners = all.flatMap(({ group, named: { names } }) => {
+    const owner = ownerIdOf(desk, names);
     return owner === undefined ? [] : [[group, owner] as const];
   });
   return { owners, changed };

@@ -63,13 +63,13 @@ export function identitySql(store: Store): string {
 /**
  * Lines of the history (a table or view that has all its columns) with `customer_id`, known from when the
  * line and the customer were: whose a line is follows from its user id, else from the strongest other
- * identifier, else from its visitor; a claim is its visitor's first. Lines of nobody are left out.
+ * identifier, else from its visitor; a claim is its visitor's only. Lines of nobody are left out.
  */
 export function resolvedLinesSql(lines: string, identity: string): string {
   const on = (alias: string, type: string, value: string): string =>
     `LEFT JOIN ${identity} ${alias} ON ${alias}.type = ${type} AND ${alias}.value = ${value}`;
   const owner = (column: string): string =>
-    `CASE WHEN coalesce(h.is_claim, false) THEN coalesce(v.${column}, u.${column}, o.${column}) ELSE coalesce(u.${column}, o.${column}, v.${column}) END`;
+    `CASE WHEN coalesce(h.is_claim, false) THEN v.${column} ELSE coalesce(u.${column}, o.${column}, v.${column}) END`;
   const other = (position: number): string =>
     `json_extract_string(h.identifiers, '$[0][${position}]')`;
   return `SELECT h.* REPLACE (greatest(h.known_at_ms, ${owner("linked_at_ms")}) AS known_at_ms), ${owner("customer_id")} AS customer_id

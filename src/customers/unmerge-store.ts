@@ -120,14 +120,14 @@ export function joinIdentifiers(
 
 /**
  * The same by identifiers' ids, for pairs that a search proposed: joining what is joined already changes
- * nothing, and joining what was separated is a `conflict`.
+ * nothing; joining what was separated is a `conflict`, and so is joining two accounts by no person's word.
  */
 export function decidePair(
   store: Store,
   clock: Clock,
   verdict: Verdict,
   ids: readonly [number, number],
-  reason: string,
+  { reason, isAutomatic }: { readonly reason: string; readonly isAutomatic: boolean },
 ): void {
   const [a, b] = ids.map((id) => storedById(store, id));
   const isDone = verdict === "join" && a?.customerId === b?.customerId;
@@ -137,10 +137,41 @@ export function decidePair(
   if (verdict === "join" && isSeparated(store, pairOf(a, b))) {
     throw new ServiceError("conflict", APART, { field: "identifiers" });
   }
+  if (verdict === "join" && isAutomatic && haveAccounts(store, a, b)) {
+    throw new ServiceError("conflict", "both have a user id: only a person's word joins them", {
+      field: "identifiers",
+    });
+  }
   decide(store, clock, verdict, a, b, reason);
 }
 
+/** Why a verdict says nothing new, if it doesn't. */
+function objectionTo(
+  store: Store,
+  verdict: Verdict,
+  a: StoredIdentifier,
+  b: StoredIdentifier,
+): string | undefined {
+  if (a.id === b.id) {
+    return "expected two different identifiers";
+  }
+  const areOne = a.customerId === b.customerId;
+  if (verdict === "join") {
+    return areOne ? "these two identifiers belong to one customer already" : undefined;
+  }
+  return !areOne && isSeparated(store, pairOf(a, b))
+    ? "these two identifiers are kept apart already"
+    : undefined;
+}
+
 const APART = "an earlier separation keeps these two customers apart";
+
+function haveAccounts(store: Store, ...both: readonly StoredIdentifier[]): boolean {
+  const find = store.sqlite.prepare<[number | null], number>(
+    "SELECT 1 FROM identifier WHERE customer_id = ? AND type = 'user_id'",
+  );
+  return both.every(({ customerId }) => find.get(customerId) !== undefined);
+}
 
 function isSeparated(store: Store, [low, high]: readonly [number, number]): boolean {
   const find = store.sqlite.prepare<[number, number], number>(
@@ -155,12 +186,9 @@ function preview(
   a: StoredIdentifier,
   b: StoredIdentifier,
 ): EffectPreview {
-  if (a.id === b.id || (verdict === "join" && a.customerId === b.customerId)) {
-    const text =
-      a.id === b.id
-        ? "expected two different identifiers"
-        : "these two identifiers belong to one customer already";
-    throw new ServiceError("invalid-input", text, { field: "identifiers" });
+  const objection = objectionTo(store, verdict, a, b);
+  if (objection !== undefined) {
+    throw new ServiceError("invalid-input", objection, { field: "identifiers" });
   }
   const identity = openIdentity(store.sqlite, readIdentityRules(store));
   const isJoin = verdict === "join";

@@ -39,7 +39,7 @@ async function withCustomers(work: (store: Store) => Promise<void>): Promise<voi
         address: { street, postalCode: postcode, city },
       };
       const said = Object.entries(traits).filter(([, value]) => value !== null);
-      addCustomer(store, record_id, Object.fromEntries(said));
+      addCustomer(store, record_id, Object.fromEntries(said), "crm_id");
     }
     await work(store);
   });
@@ -135,7 +135,10 @@ describe("the review queue of duplicates", function () {
       await searchDuplicates(store, clock);
       const [apart = expect.fail()] = listDuplicates(store, "pending", 1);
       const ids = [apart.leftIdentifierId, apart.rightIdentifierId] as const;
-      decidePair(store, clock, "separate", ids, "known to be twins");
+      decidePair(store, clock, "separate", ids, {
+        reason: "known to be twins",
+        isAutomatic: false,
+      });
       const report = await searchDuplicates(store, clock, { joinAbove: 20 });
       expect(report.refused).to.equal(1);
       expect(report.joined).to.be.at.least(3);
@@ -146,6 +149,21 @@ describe("the review queue of duplicates", function () {
       expect(left).to.have.lengthOf(1);
       const again = await searchDuplicates(store, clock);
       expect(again.records).to.be.below(90);
+    });
+  });
+
+  it("joins two accounts on a person's word only", async () => {
+    await withStore((store) => {
+      const ids = [addCustomer(store, "a", {}), addCustomer(store, "b", {})] as const;
+      const decide = (isAutomatic: boolean): void => {
+        decidePair(store, clock, "join", ids, { reason: "alike", isAutomatic });
+      };
+      expect(() => {
+        decide(true);
+      }).to.throw(ServiceError, "only a person's word joins them");
+      decide(false);
+      expect(customerOfIdentifier(store, ids[1])).to.equal(ids[0]);
+      return Promise.resolve();
     });
   });
 

@@ -26,7 +26,6 @@ const RULES = parseIdentityRules({ caps: { email: 2, anonymous_id: 3 }, sharedAf
 interface Sighting {
   readonly names: readonly Identifier[];
   readonly at: number;
-  readonly isClaim: boolean;
 }
 
 const identifier: fc.Arbitrary<Identifier> = fc.record({
@@ -40,7 +39,6 @@ const sighting: fc.Arbitrary<Sighting> = fc.record({
     selector: ({ type, value }) => `${type}:${value}`,
   }),
   at: fc.integer({ min: 0, max: 50 }),
-  isClaim: fc.boolean(),
 });
 
 function observe(store: Store, batch: readonly Sighting[], rules = RULES): void {
@@ -57,14 +55,13 @@ function observe(store: Store, batch: readonly Sighting[], rules = RULES): void 
       earlier !== undefined && earlier.firstSeenAt <= name.firstSeenAt ? earlier : name,
     );
   }
-  const links = batch.flatMap(({ names: unsorted, at, isClaim }) => {
+  const links = batch.flatMap(({ names: unsorted, at }) => {
     const all = [...unsorted].sort(compareIdentifiers);
     return all.flatMap((from, index) =>
       all.slice(index + 1).map(
         (to): SeenLink => ({
           from,
           to,
-          isClaim,
           source: "s",
           reason: `at ${at}`,
           occurredAt: at,
@@ -94,7 +91,7 @@ function people(store: Store): unknown {
 const user = (value: string): Identifier => ({ type: "user_id", value });
 const email = (value: string): Identifier => ({ type: "email", value });
 const visitor = (value: string): Identifier => ({ type: "anonymous_id", value });
-const seen = (at: number, ...names: Identifier[]): Sighting => ({ names, at, isClaim: false });
+const seen = (at: number, ...names: Identifier[]): Sighting => ({ names, at });
 const customerOf = (store: Store, name: Identifier): number => findCustomer(store, name).id;
 
 const RUNS = 100;
@@ -133,17 +130,6 @@ describe("the identity graph", () => {
       ]);
       expect(customerOf(store, email("shared@x.nl"))).to.equal(customerOf(store, user("piet")));
       expect(customerOf(store, user("jan"))).to.not.equal(customerOf(store, user("piet")));
-      return Promise.resolve();
-    });
-  });
-
-  it("joins nobody on what came with a public key, until a trusted event says the same", async () => {
-    await withStore((store) => {
-      const names = [user("jan"), visitor("cookie")];
-      observe(store, [{ names, at: 1, isClaim: true }]);
-      expect(customerOf(store, user("jan"))).to.not.equal(customerOf(store, visitor("cookie")));
-      observe(store, [{ names, at: 9, isClaim: false }]);
-      expect(customerOf(store, user("jan"))).to.equal(customerOf(store, visitor("cookie")));
       return Promise.resolve();
     });
   });

@@ -5,7 +5,13 @@ import fc from "fast-check";
 import { fixedClock, type Store, toIso } from "../../src/base/index.ts";
 import { openInbox } from "../../src/collection/inbox-store.ts";
 import type { EventLine } from "../../src/collection/index.ts";
-import { createWriteKey, importFile, parseMapping, sealInbox } from "../../src/collection/index.ts";
+import {
+  createCollector,
+  createWriteKey,
+  importFile,
+  parseMapping,
+  sealInbox,
+} from "../../src/collection/index.ts";
 import {
   createLiveResolver,
   findCustomer,
@@ -227,6 +233,69 @@ describe("profiles", () => {
     );
   });
 
+  it("take nothing from a public key but what it says of its visitor", async () => {
+    await withStore((store) => {
+      const resolve = createLiveResolver(store, clock);
+      const forged = { userId: "jan", isClaim: true, traits: '{"first_name":"Mallory"}' };
+      receive(store, [
+        line({ messageId: "1", userId: "jan", consent: '{"advertising":false}' }),
+        line({ messageId: "2", ...forged, consent: '{"advertising":true}' }),
+        line({ messageId: "3", ...forged, event: "Order Completed", orderId: "x", price: 99_999 }),
+        line({ messageId: "4", ...forged, anonymousId: "cookie" }),
+      ]);
+      resolve();
+      const jan = readProfile(store, { type: "user_id", value: "jan" }, ALL);
+      expect([jan.traits, jan.totals, jan.timeline.length]).to.deep.equal([[], [], 1]);
+      expect(jan.consents.map(({ status }) => status)).to.deep.equal(["denied"]);
+      const visitor = readProfile(store, { type: "anonymous_id", value: "cookie" }, ALL);
+      expect(visitor.traits.map(({ value }) => value)).to.deep.equal(["Mallory"]);
+      receive(store, [line({ messageId: "5", userId: "jan", anonymousId: "cookie" })]);
+      resolve();
+      expect(readProfile(store, { type: "anonymous_id", value: "cookie" }, ALL).id).to.equal(
+        jan.id,
+      );
+      return Promise.resolve();
+    });
+  });
+
+  it("tell money that came back from an order that was called off", async () => {
+    await withStore(async (store) => {
+      const { source } = createWriteKey(store, clock, "shop");
+      const call = (id: string, event: string, properties: object): object => ({
+        type: "track",
+        messageId: id,
+        userId: "jan",
+        event,
+        properties,
+      });
+      const products = [{ product_id: "P", price: 5, quantity: 2 }];
+      await createCollector(store, clock).collect({
+        source,
+        calls: [
+          call("1", "Order Completed", { order_id: "a", currency: "EUR", products }),
+          call("2", "Order Refunded", { order_id: "a", total: 4, currency: "EUR" }),
+          call("3", "Order Completed", { order_id: "b", currency: "EUR", products }),
+          call("4", "Order Cancelled", { order_id: "b" }),
+        ],
+      });
+      createLiveResolver(store, clock)();
+      const { orders, totals } = readProfile(store, { type: "user_id", value: "jan" }, ALL);
+      expect(
+        orders.map((one) => [one.orderId, one.amount, one.refundedAmount, one.isCancelled]),
+      ).to.have.deep.members([
+        ["a", 10, 4, false],
+        ["b", 10, 10, true],
+      ]);
+      expect(totals).to.have.lengthOf(1);
+      expect(totals[0]).to.include({
+        orders: 2,
+        cancelledOrders: 1,
+        amount: 20,
+        refundedAmount: 14,
+      });
+    });
+  });
+
   it("count an event once, whether a seal comes before or after", async () => {
     await withStore(async (store) => {
       receive(store, [line({ messageId: "1", userId: "jan" })]);
@@ -302,6 +371,19 @@ describe("consent", () => {
       expect(statusOf(store, "jan")).to.equal("denied", "an older grant that arrives late");
       await resolveCustomers(store, clock);
       expect(statusOf(store, "jan")).to.equal("denied");
+    });
+  });
+
+  it("is not given back by what a browser remembers when its visitor turns out to be somebody", async () => {
+    await withStore((store) => {
+      const resolve = createLiveResolver(store, clock);
+      receive(store, [
+        preference("1", { anonymousId: "cookie" }, 100, false),
+        said("2", { userId: "jan", anonymousId: "cookie" }, 200, true),
+      ]);
+      resolve();
+      expect(statusOf(store, "jan")).to.equal("denied");
+      return Promise.resolve();
     });
   });
 

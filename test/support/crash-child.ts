@@ -23,7 +23,18 @@ const [mode = "", folder = "", round = ""] = process.argv.slice(2);
 const ROWS_PER_FILE = 1500;
 const store = await openStore(join(folder, "store"));
 const limits = { ...COMPACTION_LIMITS, filesMin: 3 };
-const say = (text: string): number => writeSync(1, `${text}\n`);
+const say = (text: string): void => {
+  // A kill must find all that was said, so nothing waits in a buffer of this process; the pipe may be full.
+  for (let rest = Buffer.from(`${text}\n`); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") {
+        throw error;
+      }
+    }
+  }
+};
 
 async function asWriter(work: () => Promise<void>): Promise<void> {
   const release = acquireWriterLock(store);
@@ -71,7 +82,9 @@ async function importAll(): Promise<never> {
     writeFileSync(file, rowsOf(name));
     await asWriter(async () => {
       const step = {
-        update: (done: number): number => say(`> import step ${done}`),
+        update: (done: number): void => {
+          say(`> import step ${done}`);
+        },
         end: (): undefined => undefined,
       };
       say("> import step 0");

@@ -1,18 +1,19 @@
 import type { Store } from "../../src/base/index.ts";
 
-/** Adds a customer with a user id and traits; returns the id of its identifier, which is also its own. */
+/** Adds a customer with an identifier (a user id unless said) and traits; returns the id of its identifier, which is also its own. */
 export function addCustomer(
   store: Store,
-  userId: string,
+  value: string,
   traits: Readonly<Record<string, unknown>>,
+  type = "user_id",
 ): number {
   const { sqlite } = store;
   const identifier = Number(
     sqlite
       .prepare(
-        "INSERT INTO identifier (type, value, source, first_seen_at) VALUES ('user_id', ?, 'shop', 0)",
+        "INSERT INTO identifier (type, value, source, first_seen_at) VALUES (?, ?, 'shop', 0)",
       )
-      .run(userId).lastInsertRowid,
+      .run(type, value).lastInsertRowid,
   );
   sqlite.prepare("INSERT INTO customer (id, first_seen_at) VALUES (?, 0)").run(identifier);
   sqlite.prepare("UPDATE identifier SET customer_id = id WHERE id = ?").run(identifier);

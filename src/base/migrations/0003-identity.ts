@@ -45,7 +45,7 @@ UPDATE history_file SET is_resolved = 0;
 CREATE TABLE identifier_link (
   low_id INTEGER NOT NULL REFERENCES identifier (id) ON DELETE CASCADE,
   high_id INTEGER NOT NULL REFERENCES identifier (id) ON DELETE CASCADE,
-  origin TEXT NOT NULL CHECK (origin IN ('event', 'claim', 'operator')),
+  origin TEXT NOT NULL CHECK (origin IN ('event', 'operator')),
   reason TEXT NOT NULL,
   source TEXT NOT NULL,
   first_occurred_at INTEGER NOT NULL,

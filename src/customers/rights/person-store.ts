@@ -3,7 +3,7 @@ import { findCustomerId } from "../customer-store.ts";
 import { blocker, type Identifier } from "../identity-rules.ts";
 import { readIdentityRules } from "../identity-rules-store.ts";
 import { openIdentity } from "../identity-store.ts";
-import { identifiersOf, ownerOf, type SeenLine } from "../observation.ts";
+import { identifiersOf, type SeenLine } from "../observation.ts";
 
 /** One person in a store: everything by which rows are theirs. */
 export interface Person {
@@ -122,10 +122,9 @@ export function ownership(store: Store, person: Person): (line: LineNames) => bo
   const own = new Set(person.identifiers.map(({ type, value }) => `${type}\n${value}`));
   const isOwn = ({ type, value }: Identifier): boolean => own.has(`${type}\n${value}`);
   return (line) => {
-    const names = identifiersOf(line as SeenLine, isBlocked).filter(
+    const owner = identifiersOf(line as SeenLine, isBlocked).find(
       (name) => isOwn(name) || identity.find(name)?.status === "active",
     );
-    const owner = ownerOf(line as SeenLine, names);
     return owner !== undefined && isOwn(owner);
   };
 }
