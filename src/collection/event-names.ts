@@ -12,13 +12,12 @@ export const EventName = {
 /** Both take goods back: by product, or all that is left of the order where they name no product. */
 export const REFUND_EVENTS: readonly string[] = [EventName.orderRefunded, EventName.orderCancelled];
 
-/** The Segment e-commerce spec v2, and ours of page and screen calls. Where one happened it has to say. */
-const SHOP_EVENTS = [
-  ...Object.values(EventName),
+/** Events that say someone is looking. */
+export const BROWSING_EVENTS: readonly string[] = [
+  EventName.pageViewed,
   "Products Searched",
   "Product List Viewed",
   "Product List Filtered",
-  "Promotion Viewed",
   "Promotion Clicked",
   "Product Clicked",
   "Product Viewed",
@@ -29,12 +28,19 @@ const SHOP_EVENTS = [
   "Checkout Step Viewed",
   "Checkout Step Completed",
   "Payment Info Entered",
+  "Product Added to Wishlist",
+];
+
+/** The Segment e-commerce spec v2, and ours of page and screen calls. Where one happened it has to say. */
+const SHOP_EVENTS = [
+  ...Object.values(EventName),
+  ...BROWSING_EVENTS,
+  "Promotion Viewed",
   "Order Updated",
   "Coupon Entered",
   "Coupon Applied",
   "Coupon Denied",
   "Coupon Removed",
-  "Product Added to Wishlist",
   "Product Removed from Wishlist",
   "Wishlist Product Added to Cart",
   "Product Shared",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { literal, ServiceError } from "../base/index.ts";
-import { EventName } from "./event-names.ts";
+import { BROWSING_EVENTS, EventName } from "./event-names.ts";
 
 const duration = z
   .string()
@@ -15,23 +15,9 @@ const eventClass = z.strictObject({ events: z.array(z.string().min(1)).min(1), k
 const DEFAULT_CLASSES = {
   browsing: {
     events: [
-      EventName.pageViewed,
+      ...BROWSING_EVENTS,
       EventName.screenViewed,
-      "Products Searched",
-      "Product List Viewed",
-      "Product List Filtered",
       "Promotion Viewed",
-      "Promotion Clicked",
-      "Product Clicked",
-      "Product Viewed",
-      "Product Added",
-      "Product Removed",
-      "Cart Viewed",
-      "Checkout Started",
-      "Checkout Step Viewed",
-      "Checkout Step Completed",
-      "Payment Info Entered",
-      "Product Added to Wishlist",
       "Product Removed from Wishlist",
       "Wishlist Product Added to Cart",
     ],

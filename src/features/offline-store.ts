@@ -1,6 +1,7 @@
 import { renameSync } from "node:fs";
 import { type DuckDb, literal, type Store } from "../base/index.ts";
 import {
+  BROWSING_EVENTS,
   createLinkedHistory,
   EVERY_PRODUCT,
   EventName,
@@ -12,25 +13,6 @@ import {
 import { identitySql, resolvedLinesSql } from "../customers/index.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { featureRowsSql, type Label, productGroupSql, type Spine } from "./offline-sql.ts";
-
-/** Events that say someone is looking; Segment's e-commerce v2 names. */
-const BROWSING_EVENTS = [
-  "Page Viewed",
-  "Products Searched",
-  "Product List Viewed",
-  "Product List Filtered",
-  "Promotion Clicked",
-  "Product Clicked",
-  "Product Viewed",
-  "Product Added",
-  "Product Removed",
-  "Cart Viewed",
-  "Checkout Started",
-  "Checkout Step Viewed",
-  "Checkout Step Completed",
-  "Payment Info Entered",
-  "Product Added to Wishlist",
-];
 
 /** The product of an order that names none: such a shop is modelled per customer. */
 const ANY_PRODUCT = "*";
