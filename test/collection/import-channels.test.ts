@@ -124,6 +124,21 @@ describe("collection/import: channels", () => {
     });
   });
 
+  it("keeps the identifiers of more people than are read at a time", async () => {
+    const mapping = parseMapping({
+      source: "crm",
+      type: "identify",
+      fields: { identifiers: { email: "mail" } },
+    });
+    const rows = Array.from({ length: 60_000 }, (_, index) => `P${index}@Example.com`);
+    await withStore(async (store, folder) => {
+      const report = await importText(store, folder, "crm.csv", ["mail", ...rows], mapping);
+      expect(report.identifiers).to.deep.equal({ email: rows.length });
+      const [found] = await historyRows(store, `identifiers = '[["email","p59999@example.com"]]'`);
+      expect(found).to.include({ type: "identify" });
+    });
+  });
+
   it("CRM rows say who somebody is, and are new only where they say something else", async () => {
     const mapping = parseMapping({
       source: "crm",
