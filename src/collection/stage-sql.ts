@@ -27,6 +27,7 @@ import {
   jsonValueSql,
   levelsOf,
 } from "./row-sql.ts";
+import { isStatePart, stateKind } from "./state-row.ts";
 
 /** More kinds of events than a mapping can name. */
 const PARTS_MAX = 64;
@@ -315,7 +316,8 @@ function keySql({ part, slots }: StagePart): string {
     ...(part.fields.campaign === undefined ? [] : ["campaign"]),
   ];
   if (part.type === "identify") {
-    return `md5(concat_ws(chr(31), 'identify', ${identifyContent(part, slots).join(", ")}))`;
+    const checksum = `md5(concat_ws(chr(31), 'identify', ${identifyContent(part, slots).join(", ")}))`;
+    return isStatePart(part) ? `${literal(stateKind(part))} || ${checksum}` : checksum;
   }
   const whom =
     others.length === 0
@@ -326,7 +328,7 @@ function keySql({ part, slots }: StagePart): string {
   return `md5(concat_ws(chr(31), ${[...content, ...whom].join(", ")}))`;
 }
 
-/** A CRM row without a time of its own is a new one only where it says something else. */
+/** What a CRM row says; without a time of its own it is a new one only where that is something else. */
 function identifyContent(part: Part, slots: readonly IdentifierSlot[]): string[] {
   const columns = [
     ...(typeof part.fields.occurredAt === "object" ? ["CAST(occurred_at_ms AS VARCHAR)"] : []),

@@ -31,7 +31,7 @@ export async function countStaged(duckdb: DuckDb, staged: Staged): Promise<Stage
     `SELECT (SELECT count(*) FROM staged WHERE error IS NULL AND NOT ${isBlank})
               - (SELECT count(*) FROM repeat WHERE is_clash) AS readable,
             (SELECT count(*) FROM new_line) AS accepted, (SELECT count(*) FROM reject) AS rejected,
-            ${skipped} AS skipped, ${staged.hasKnown ? CHANGED : "0"} AS changed`,
+            ${skipped} AS skipped, ${staged.hasKnown ? changedSql(staged) : "0"} AS changed`,
   );
   const { readable = 0, accepted = 0, rejected = 0, skipped: passed = 0, changed = 0 } = count;
   return {
@@ -44,9 +44,15 @@ export async function countStaged(duckdb: DuckDb, staged: Staged): Promise<Stage
   };
 }
 
-const CHANGED = `(SELECT count(*) FROM message m
-  WHERE m.message_id IN (SELECT message_id FROM known_line) AND NOT EXISTS (
-    SELECT 1 FROM known_line e WHERE e.message_id = m.message_id AND e.line = m.line AND NOT (${differSql("e", "m")})))`;
+function changedSql({ parts }: Staged): string {
+  const timed = parts.flatMap(({ knownAt, fields }, index) =>
+    typeof fields.occurredAt === "object" || typeof knownAt === "object" ? [index] : [],
+  );
+  const isTimed = timed.length === 0 ? "false" : `m.part IN (${timed.join(", ")})`;
+  return `(SELECT count(*) FROM message m
+    WHERE m.message_id IN (SELECT message_id FROM known_line) AND NOT EXISTS (
+      SELECT 1 FROM known_line e WHERE e.message_id = m.message_id AND e.line = m.line AND NOT (${differSql("e", "m", isTimed)})))`;
+}
 
 async function one(duckdb: DuckDb, sql: string): Promise<Record<string, number>> {
   const [row = {}] = await duckdb.rows(sql);
