@@ -4,6 +4,7 @@ import { messageOf, ServiceError } from "../base/index.ts";
 import {
   columnsOf,
   conditionSchema,
+  decimalSchema,
   eventSchema,
   type Fields,
   fieldsSchema,
@@ -35,6 +36,7 @@ const partShape = {
   groupBy: groupSchema.optional(),
   knownAt: knownAtSchema.default("now"),
   missing: z.array(z.string()).default([]),
+  decimal: decimalSchema,
   fields: fieldsSchema,
 };
 const partSchema = z.strictObject(partShape);

@@ -72,7 +72,7 @@ export function stageSql(stage: StagePart, rows: string, isNumbered: boolean): s
   );
   const cell: CellOf = (name) => cells.get(name) ?? "NULL";
   const filled = filledSql(part, cell, cellsSql(stage, rows, cells));
-  const where = (part.where ?? []).map((condition) => conditionSql(condition, cell));
+  const where = (part.where ?? []).map((condition) => conditionSql(condition, cell, part.decimal));
   const unreadable = shape.format === "jsonl" && stage.index === 0 ? 'NOT "#ok" OR ' : "";
   const taken =
     where.length === 0
@@ -219,7 +219,9 @@ function numberCell(
 ): string {
   const [name = "", ...others] = spec === undefined ? [] : columnsOf(spec);
   const isNumeric = NUMERIC.test(shape.types.get(name) ?? "") && others.length === 0;
-  return isNumeric && part.missing.length === 0 ? quoted(name) : rawNumberSql(spec, cell);
+  return isNumeric && part.missing.length === 0
+    ? quoted(name)
+    : rawNumberSql(spec, cell, part.decimal);
 }
 
 function isLined(part: Part): boolean {
@@ -277,7 +279,7 @@ function eventSql(part: Part, cell: CellOf): string {
   }
   const cases = event.map(
     (rule) =>
-      `WHEN ${rule.when === undefined ? "true" : conditionSql(rule.when, cell)} THEN ${literal(rule.name)}`,
+      `WHEN ${rule.when === undefined ? "true" : conditionSql(rule.when, cell, part.decimal)} THEN ${literal(rule.name)}`,
   );
   return `CASE ${cases.join(" ")} END`;
 }

@@ -139,6 +139,47 @@ describe("collection/import: channels", () => {
     });
   });
 
+  it("reads numbers with a decimal comma, of a whole file or of one column", async () => {
+    const base = {
+      source: "kassa",
+      event: [{ when: { column: "prijs", greaterThan: 1000 }, name: "Dear" }, { name: "Cheap" }],
+      knownAt: "occurredAt",
+    };
+    const fields = { occurredAt: { column: "at", zone: "UTC" }, quantity: "n", cost: "c" };
+    const rows = ["1.234,56", "1,01", "-12", "1.5", "1.234.567,8", ",5", "12,3,4", "1,234.56"].map(
+      (price, index) => `2024-01-05 10:00:0${index};2;${price};0,5`,
+    );
+    const lines = ["at;n;prijs;c", ...rows];
+    await withStore(async (store, folder) => {
+      const whole = parseMapping({
+        ...base,
+        decimal: ",",
+        fields: { ...fields, price: "prijs" },
+      });
+      const report = await importText(store, folder, "kassa.csv", lines, whole);
+      expect(report).to.include({ rowsAccepted: 5, rowsRejected: 3 });
+      const found = await historyRows(store);
+      expect(found.map((row) => [row["price"], row["event"]])).to.deep.equal([
+        [1234.56, "Dear"],
+        [1.01, "Cheap"],
+        [-12, "Cheap"],
+        [1234567.8, "Dear"],
+        [0.5, "Cheap"],
+      ]);
+      expect(found.every((row) => row["cost"] === 0.5 && row["quantity"] === 2)).to.equal(true);
+      const one = parseMapping({
+        ...base,
+        source: "one",
+        fields: {
+          occurredAt: fields.occurredAt,
+          price: { column: "prijs", decimal: "," },
+        },
+      });
+      const single = await importText(store, folder, "one.csv", lines, one);
+      expect(single.rejectReasons).to.have.property("price: expected a number", 3);
+    });
+  });
+
   it("CRM rows say who somebody is, and are new only where they say something else", async () => {
     const mapping = parseMapping({
       source: "crm",
