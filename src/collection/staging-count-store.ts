@@ -165,37 +165,51 @@ const COLUMN_OF: Readonly<Record<string, string>> = {
   cost: "cost",
 };
 
-/** The mapped columns that no row has anything in, such as a mistyped path of JSON lines. */
-export async function emptyColumns(
-  duckdb: DuckDb,
-  { parts: [main], slots }: Staged,
-): Promise<string[]> {
-  const tests = main === undefined ? [] : testsOf(main, slots);
+/**
+ * The mapped columns that no row has anything in, such as a mistyped path of JSON lines. What rows were
+ * rejected for is in the file, and what another part reads of the same columns is, too.
+ */
+export async function emptyColumns(duckdb: DuckDb, { parts, slots }: Staged): Promise<string[]> {
+  const tests = parts.flatMap((part, index) => testsOf(part, index, slots));
+  const rejected = await duckdb.rows(
+    "SELECT DISTINCT error.field AS field FROM staged WHERE NOT starts_with(error.reason, 'missing')",
+  );
+  const faulty = new Set(rejected.map(({ field }) => `fields.${String(field)}`));
   const counts = tests.map(({ sql }, index) => `count_if(${sql}) AS c${index}`);
   const row = await one(
     duckdb,
-    `SELECT ${["count(*) AS n", ...counts].join(", ")} FROM staged WHERE part = 0`,
+    `SELECT ${["count_if(part = 0) AS n", ...counts].join(", ")} FROM staged`,
+  );
+  const found = new Set(
+    tests.flatMap(({ columns }, index) => (row[`c${index}`] === 0 ? [] : [columns.join("\n")])),
   );
   return row["n"] === 0
     ? []
-    : tests.flatMap(({ field, columns }, index) =>
-        row[`c${index}`] === 0
-          ? [`${field}: ${columns.map((name) => `"${name}"`).join(", ")}`]
-          : [],
+    : tests.flatMap(({ field, columns, part }) =>
+        part > 0 || found.has(columns.join("\n")) || faulty.has(field)
+          ? []
+          : [`${field}: ${columns.map((name) => `"${name}"`).join(", ")}`],
       );
 }
 
 interface EmptyTest {
   readonly field: string;
   readonly columns: readonly string[];
+  readonly part: number;
   readonly sql: string;
 }
 
-function testsOf(main: Staged["parts"][number], slots: Staged["slots"]): EmptyTest[] {
-  return fieldSpecs(main.fields).flatMap(([field, spec]) => {
+function testsOf(
+  { fields }: Staged["parts"][number],
+  part: number,
+  slots: Staged["slots"],
+): EmptyTest[] {
+  return fieldSpecs(fields).flatMap(([field, spec]) => {
     const columns = columnsOf(spec);
     const sql = columns.length === 0 ? undefined : hasValueSql(field, spec, slots);
-    return sql === undefined ? [] : [{ field: `fields.${field}`, columns, sql }];
+    return sql === undefined
+      ? []
+      : [{ field: `fields.${field}`, columns, part, sql: `part = ${part} AND ${sql}` }];
   });
 }
 

@@ -180,6 +180,30 @@ describe("collection/import: channels", () => {
     });
   });
 
+  it("calls a column empty only where no row of any part has anything in it", async () => {
+    const mapping = parseMapping({
+      source: "till",
+      event: [{ name: "Order Completed" }],
+      where: [{ column: "kind", equals: "order" }],
+      knownAt: "occurredAt",
+      fields: { occurredAt: { column: "at" }, price: "price", productId: "none", quantity: "n" },
+      also: [
+        {
+          event: [{ name: "Order Refunded" }],
+          where: [{ column: "kind", equals: "refund" }],
+          fields: { quantity: null },
+        },
+      ],
+    });
+    const at = "2024-01-05T10:00:00Z";
+    const lines = ["at,kind,price,none,n", `${at},order,,,many`, `${at},refund,5,,`];
+    await withStore(async (store, folder) => {
+      const report = await importText(store, folder, "till.csv", lines, mapping);
+      expect(report).to.include({ rowsAccepted: 1, rowsRejected: 1 });
+      expect(report.emptyColumns).to.deep.equal(['fields.productId: "none"']);
+    });
+  });
+
   it("CRM rows say who somebody is, and are new only where they say something else", async () => {
     const mapping = parseMapping({
       source: "crm",
