@@ -75,6 +75,9 @@ export async function importFile(
 ): Promise<ImportReport> {
   const file = existingFile(request.file);
   const format = request.format ?? formatOf(file);
+  if (statSync(file).size === 0 && format !== "jsonl") {
+    throw new ServiceError("invalid-input", `file: ${basename(file)} is empty`, { field: "file" });
+  }
   const mappingJson = JSON.stringify(request.mapping);
   const { source } = request.mapping;
   const checksum = await checksumOf(file);

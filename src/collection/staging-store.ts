@@ -262,10 +262,19 @@ async function guardedRead<T>(file: string, read: () => Promise<T>): Promise<T> 
   try {
     return await read();
   } catch (error) {
-    const reason = messageOf(error).split("\n")[0] ?? "";
+    const reason = readingFault(messageOf(error));
     throw new ServiceError("invalid-input", `file: cannot read ${basename(file)}: ${reason}`, {
       field: "file",
       cause: error,
     });
   }
+}
+
+/** What the engine says of a file, in a sentence; it may say a page. */
+function readingFault(message: string): string {
+  if (!/sniff|CSV Error|dialect/i.test(message)) {
+    return message.split("\n")[0] ?? "";
+  }
+  const line = /\bLine:? (\d+)/i.exec(message)?.[1];
+  return `its columns can't be told apart${line === undefined ? "" : ` (line ${line})`}; check the delimiter, the quotes and the line ends`;
 }

@@ -7,7 +7,9 @@ import {
   importFile,
   type Mapping,
   parseMapping,
+  readMapping,
 } from "../../src/collection/index.ts";
+import { segmentMapping } from "../../src/collection/mapping.ts";
 import { historyRows } from "../support/history.ts";
 import { shopClock } from "../support/shop.ts";
 import { withStore } from "../support/temporary.ts";
@@ -313,6 +315,27 @@ describe("collection/import: channels", () => {
       );
       expect((await historyRows(store)).map((row) => row["price"]).sort()).to.deep.equal([1, 2, 5]);
     });
+  });
+
+  it("says in a sentence what is wrong with a file or a mapping", async () => {
+    const said = (error: unknown): string => (error as Error).message;
+    await withStore(async (store, folder) => {
+      const tell = async (text: string): Promise<string> => {
+        const file = join(folder, "bad.csv");
+        writeFileSync(file, text);
+        return importFile(store, shopClock, { file, mapping: MAIL }).then(() => "", said);
+      };
+      expect(await tell("")).to.equal("file: bad.csv is empty");
+      expect(await tell('a,b\n"x"y,1\n"z,2\n'.repeat(50))).to.match(
+        /^file: cannot read bad.csv: its columns can't be told apart( \(line \d+\))?; check the delimiter, the quotes and the line ends$/,
+      );
+    });
+    const missing = join("nowhere", "mapping.json");
+    expect(() => readMapping(missing)).to.throw(`mapping: there is no file ${missing}`);
+    expect(() => segmentMapping("A B")).to.throw(/^source: expected lower-case/);
+    expect(() => parseMapping({ ...MAIL, extra: 1 })).to.throw(
+      /^mapping: Unrecognized key: "extra"/,
+    );
   });
 
   it("names what a mapping gets wrong", () => {
