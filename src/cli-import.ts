@@ -12,7 +12,7 @@ import {
 } from "./collection/index.ts";
 import { resolveCustomers } from "./customers/index.ts";
 import { asWriter, type Service } from "./service.ts";
-import { table } from "./text.ts";
+import { textTable } from "./text.ts";
 
 type Format = "csv" | "jsonl" | "parquet";
 
@@ -67,6 +67,7 @@ async function runImport(
   if (outcomes.length === 1 && only?.report !== undefined) {
     const { report } = only;
     answer(options, { ...report, customers }, () => reportText(report, customers?.customers));
+    refuseNothing([report]);
     return;
   }
   const failed = outcomes.filter(({ error }) => error !== undefined);
@@ -77,6 +78,20 @@ async function runImport(
     throw new ServiceError(
       "invalid-input",
       `file: ${failed.length} of ${outcomes.length} files could not be imported`,
+      { field: "file" },
+    );
+  }
+  refuseNothing(outcomes.flatMap(({ report }) => (report === undefined ? [] : [report])));
+}
+
+/** An import of which every row was rejected is an error, however well it went. */
+function refuseNothing(reports: readonly ImportReport[]): void {
+  const rejected = reports.reduce((sum, report) => sum + report.rowsRejected, 0);
+  const others = reports.reduce((sum, one) => sum + one.rowsAccepted + one.rowsDuplicate, 0);
+  if (rejected > 0 && others === 0) {
+    throw new ServiceError(
+      "invalid-input",
+      `file: nothing came in: every one of ${rejected} rows was rejected, for the reasons above`,
       { field: "file" },
     );
   }
@@ -106,17 +121,17 @@ function summaryOf(outcomes: readonly FileOutcome[]): object {
 function filesText(outcomes: readonly FileOutcome[], customers: number | undefined): string {
   const rows = outcomes.map(({ file, report, error }) =>
     report === undefined
-      ? [file, "", "", "", error?.message ?? ""]
+      ? ["", "", "", file, error?.message ?? ""]
       : [
-          file,
           String(report.rowsRead),
           String(report.rowsAccepted),
           String(report.rowsRejected),
+          file,
           report.alreadyImported ? "imported before" : "",
         ],
   );
   return [
-    table(["file", "read", "accepted", "rejected", ""], rows),
+    textTable(["read", "accepted", "rejected", "file", ""], rows),
     ...(customers === undefined ? [] : [`${customers} customers`]),
   ].join("\n");
 }
@@ -177,7 +192,7 @@ function addPresetCommands(program: Command): void {
     .action((options: { json?: boolean }) => {
       const list = listPresets();
       answer(options, list, () =>
-        table(
+        textTable(
           ["preset", "format", "reads"],
           list.map(({ name, format, description }) => [name, format, description]),
         ),

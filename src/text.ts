@@ -18,6 +18,44 @@ export function table(header: readonly string[], rows: readonly (readonly string
   );
 }
 
+const WIDTH_MAX = 100;
+
+/** Rows of text as columns from the left, at most 100 characters wide: what is longer goes on in the next line. */
+export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const total = (): number => widths.reduce((sum, width) => sum + width + 2, -2);
+  while (total() > WIDTH_MAX) {
+    const widest = widths.indexOf(Math.max(...widths));
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  const lines = (cells: readonly string[]): string[] => {
+    const wrapped = cells.map((cell, column) => wrap(cell, widths[column] ?? 1));
+    const height = Math.max(1, ...wrapped.map((parts) => parts.length));
+    return Array.from({ length: height }, (_, at) =>
+      wrapped
+        .map((parts, column) => (parts[at] ?? "").padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
+  };
+  return [header, widths.map((width) => "-".repeat(width)), ...rows].flatMap(lines).join("\n");
+}
+
+/** Breaks at spaces, and inside what is longer than a line. */
+function wrap(text: string, width: number): string[] {
+  const parts: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(" ", width);
+    const end = space > 0 ? space : width;
+    parts.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...parts, rest];
+}
+
 /** A report's figures, a line per system, the champion marked. */
 export function reportTable(report: Report): string {
   const names = Object.keys(Object.values(report.systems)[0]?.metrics ?? {});

@@ -70,7 +70,7 @@ describe("cli of collection", function () {
       const refused = await herkoop(store, "sources", "set", "web", file);
       expect([refused.code, refused.stderr]).to.deep.equal([
         2,
-        `herkoop: ${file}: ${file}: Unrecognized key: "chanel"\n`,
+        `herkoop: ${file}: Unrecognized key: "chanel"\n`,
       ]);
       expect((await herkoop(store, "sources", "show", "app")).code).to.equal(5);
       expect((await herkoop(store, "quality", "--since", "soon")).code).to.equal(2);

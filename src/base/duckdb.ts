@@ -21,7 +21,10 @@ export const SPILL = "spill-";
 export interface DuckDb {
   run(sql: string): Promise<void>;
   rows(sql: string): Promise<SqlRow[]>;
-  /** The rows in bounded memory, a chunk of at most 2,048 at a time, column by column. */
+  /**
+   * The rows in bounded memory, a chunk of at most 2,048 at a time, column by column. Until it is read to
+   * its end or left, any other statement of the session throws: it would end the stream unseen.
+   */
   chunks(sql: string): AsyncGenerator<SqlValue[][]>;
   /** The same, as rows by column name. */
   rowChunks(sql: string): AsyncGenerator<SqlRow[]>;
@@ -44,17 +47,23 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
   });
   const connection = await instance.connect();
   await connection.run("SET TimeZone = 'UTC'");
+  const streams = new OpenStreams();
   return {
     run: async (sql) => {
+      streams.refuse(sql);
       await guarded(sql, () => connection.run(sql));
     },
     rows: async (sql) => {
+      streams.refuse(sql);
       const reader = await guarded(sql, () => connection.runAndReadAll(sql));
       return reader.getRowObjects().map((row) => mapRow(row));
     },
-    chunks: (sql) => streamChunks(connection, sql),
-    rowChunks: (sql) => streamRows(connection, sql),
-    append: (table, rows) => appendRows(connection, table, rows),
+    chunks: (sql) => streams.hold(sql, () => streamChunks(connection, sql)),
+    rowChunks: (sql) => streams.hold(sql, () => streamRows(connection, sql)),
+    append: async (table, rows) => {
+      streams.refuse(`append to ${table}`);
+      await appendRows(connection, table, rows);
+    },
     close: () => {
       connection.closeSync();
       instance.closeSync();
@@ -71,6 +80,29 @@ export function literal(text: string): string {
 /** A name as a quoted SQL identifier. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Keeps a session's statements apart: one that runs beside a stream ends it without a word. */
+class OpenStreams {
+  #open: string | undefined;
+
+  refuse(sql: string): void {
+    if (this.#open !== undefined) {
+      throw new Error(
+        `DuckDB: a stream is still open: ${this.#open}\nbeside: ${sql.slice(0, 4000)}`,
+      );
+    }
+  }
+
+  async *hold<T>(sql: string, stream: () => AsyncGenerator<T>): AsyncGenerator<T> {
+    this.refuse(sql);
+    this.#open = sql.slice(0, 4000);
+    try {
+      yield* stream();
+    } finally {
+      this.#open = undefined;
+    }
+  }
 }
 
 async function* streamChunks(

@@ -1,5 +1,5 @@
 import { literal } from "../base/index.ts";
-import type { Condition, NumberField, TextField, TimeField } from "./mapping-fields.ts";
+import type { Condition, Decimal, NumberField, TextField, TimeField } from "./mapping-fields.ts";
 import { columnsOf } from "./mapping-fields.ts";
 
 /** The SQL of a column's cleaned text, NULL where it has nothing. */
@@ -45,9 +45,23 @@ export function presentSql(
   );
 }
 
-/** The text a number is read from. */
-export function rawNumberSql(spec: NumberField | undefined, cell: CellOf): string {
-  return spec === undefined ? "CAST(NULL AS VARCHAR)" : firstSql(spec, cell);
+/** The text a number is read from, its decimal a point. */
+export function rawNumberSql(
+  spec: NumberField | undefined,
+  cell: CellOf,
+  decimal: Decimal,
+): string {
+  return spec === undefined
+    ? "CAST(NULL AS VARCHAR)"
+    : pointSql(firstSql(spec, cell), spec.decimal ?? decimal);
+}
+
+/** A number's text with a point for its decimal; with a comma wanted, what isn't written so is no number. */
+function pointSql(text: string, decimal: Decimal): string {
+  return decimal === ","
+    ? `CASE WHEN regexp_full_match(${text}, '[+-]?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]*)?|[+-]?,[0-9]+')
+         THEN replace(replace(${text}, '.', ''), ',', '.') ELSE ${text} || ' (the decimal is a comma)' END`
+    : text;
 }
 
 /** A finite number, or NULL. */
@@ -100,7 +114,7 @@ export function timeExpectation(spec: TimeField): string {
 }
 
 /** Whether a row meets a condition; where the column has nothing only `noneOf` and `isMissing` can be met. */
-export function conditionSql(when: Condition, cell: CellOf): string {
+export function conditionSql(when: Condition, cell: CellOf, decimal?: Decimal): string {
   const column = firstSql(when, cell);
   if (when.equals !== undefined) {
     return `${column} = ${literal(when.equals)}`;
@@ -118,10 +132,10 @@ export function conditionSql(when: Condition, cell: CellOf): string {
     return `regexp_matches(${column}, ${literal(when.matches)})`;
   }
   if (when.lessThan !== undefined) {
-    return `TRY_CAST(${column} AS DOUBLE) < ${when.lessThan}`;
+    return `TRY_CAST(${pointSql(column, decimal)} AS DOUBLE) < ${when.lessThan}`;
   }
   if (when.greaterThan !== undefined) {
-    return `TRY_CAST(${column} AS DOUBLE) > ${when.greaterThan}`;
+    return `TRY_CAST(${pointSql(column, decimal)} AS DOUBLE) > ${when.greaterThan}`;
   }
   return `${column} IS ${when.isMissing === true ? "" : "NOT "}NULL`;
 }

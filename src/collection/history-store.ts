@@ -155,11 +155,6 @@ export function importRuns(store: Store): ImportRun[] {
     .all();
 }
 
-/** The import that already brought in these very bytes under this mapping, if any. */
-export function findImport(store: Store, id: string): ImportRun | undefined {
-  return importRuns(store).find((run) => run.id === id);
-}
-
 /** Makes an import visible: its source, its run and (where it brought rows) its file, at once. */
 export function recordImport(
   store: Store,

@@ -2,7 +2,7 @@ import type { DuckDb, SqlValue } from "../base/index.ts";
 import { normaliseIdentifier } from "./identifier.ts";
 import type { IdentifierSlot } from "./person-sql.ts";
 
-const TEXTS_PER_APPEND = 10_000;
+const TEXTS_PER_APPEND = 50_000;
 
 /**
  * Fills `identifier_json(slot, text, json)` with every distinct text of the session's `message` in its
@@ -20,20 +20,20 @@ export async function normaliseTexts(
        SELECT unnest(identifier_texts) AS text, unnest(range(len(identifier_texts))) AS slot FROM message
      ) WHERE text IS NOT NULL`,
   );
-  let rows: SqlValue[][] = [];
-  for await (const [slotOf = [], textOf = []] of duckdb.chunks(
-    "SELECT slot, text FROM identifier_text",
-  )) {
-    for (const [index, text] of textOf.entries()) {
-      const slot = Number(slotOf[index]);
-      rows.push([slot, text, jsonOf(slots[slot], String(text))]);
-    }
-    if (rows.length >= TEXTS_PER_APPEND) {
-      await duckdb.append("identifier_json", rows);
-      rows = [];
-    }
+  // By place in the table: a stream would end with the first row that is written beside it.
+  const [counted] = await duckdb.rows("SELECT count(*) AS n FROM identifier_text");
+  const total = Number(counted?.["n"]);
+  for (let from = 0; from < total; from += TEXTS_PER_APPEND) {
+    const found = await duckdb.rows(
+      `SELECT slot, text FROM identifier_text WHERE rowid >= ${from} AND rowid < ${from + TEXTS_PER_APPEND}`,
+    );
+    const rows = found.map((row): SqlValue[] => {
+      const slot = Number(row["slot"]);
+      const text = String(row["text"]);
+      return [slot, text, jsonOf(slots[slot], text)];
+    });
+    await duckdb.append("identifier_json", rows);
   }
-  await duckdb.append("identifier_json", rows);
   await duckdb.run("DROP TABLE identifier_text");
 }
 

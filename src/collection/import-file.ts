@@ -4,9 +4,9 @@ import { basename, join, resolve } from "node:path";
 import { type Clock, type DuckDb, ServiceError, type Step, type Store } from "../base/index.ts";
 import { formatOf } from "./find-files.ts";
 import { writeHistory } from "./history-file-store.ts";
-import { findImport, type ImportRun, updateSource } from "./history-store.ts";
+import { type ImportRun, importRuns, updateSource } from "./history-store.ts";
 import { type ImportCount, recordCountedImport } from "./import-count-store.ts";
-import type { Mapping } from "./mapping.ts";
+import { type Mapping, partsOf } from "./mapping.ts";
 import { collectRejects, writeRejects } from "./reject-store.ts";
 import type { FileFormat } from "./row-sql.ts";
 import {
@@ -17,6 +17,7 @@ import {
   type StagedCounts,
 } from "./staging-count-store.ts";
 import { type Staged, stage } from "./staging-store.ts";
+import { isStatePart } from "./state-row.ts";
 
 export interface ImportRequest {
   readonly file: string;
@@ -74,12 +75,14 @@ export async function importFile(
 ): Promise<ImportReport> {
   const file = existingFile(request.file);
   const format = request.format ?? formatOf(file);
+  if (statSync(file).size === 0 && format !== "jsonl") {
+    throw new ServiceError("invalid-input", `file: ${basename(file)} is empty`, { field: "file" });
+  }
   const mappingJson = JSON.stringify(request.mapping);
   const { source } = request.mapping;
   const checksum = await checksumOf(file);
-  const id = createHash("sha256").update(`${checksum}\n${mappingJson}`).digest("hex").slice(0, 16);
   const dryRun = request.dryRun ?? false;
-  const earlier = findImport(store, id);
+  const { id, earlier } = identify(store, request.mapping, `${checksum}\n${mappingJson}`);
   if (earlier !== undefined) {
     if (!dryRun) {
       updateSource(store.sqlite, source, mappingJson, clock.now());
@@ -129,6 +132,25 @@ export async function importFile(
   } finally {
     duckdb.close();
   }
+}
+
+/**
+ * The id of an import by what it brings in, and the same one if it came before. Rows that say how somebody
+ * is say it again where something else of the source came in between.
+ */
+function identify(
+  store: Store,
+  mapping: Mapping,
+  content: string,
+): { readonly id: string; readonly earlier: ImportRun | undefined } {
+  const idOf = (text: string): string =>
+    createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const id = idOf(content);
+  const runs = importRuns(store).filter(({ source }) => source === mapping.source);
+  const place = runs.findIndex((run) => run.id === id);
+  return place > 0 && partsOf(mapping).some(isStatePart)
+    ? { id: idOf(`${content}\n${runs.length}`), earlier: undefined }
+    : { id, earlier: runs[place] };
 }
 
 /** Of DuckDB; the rest spills to disk. */

@@ -42,9 +42,22 @@ const textSchema = z.union([
   constant,
 ]);
 
+/** What stands before the fraction of a number in text; with a comma, dots may part the thousands. */
+export const decimalSchema = z.enum([".", ","]).optional();
+
+interface ColumnNumber {
+  column: string | string[];
+  absolute: boolean;
+  decimal?: Decimal;
+}
+
 const numberSchema = z.union([
-  name.transform((column) => ({ column, absolute: false })),
-  z.strictObject({ column: columns, absolute: z.boolean().default(false) }),
+  name.transform((column): ColumnNumber => ({ column, absolute: false })),
+  z.strictObject({
+    column: columns,
+    absolute: z.boolean().default(false),
+    decimal: decimalSchema,
+  }),
 ]);
 
 /** Times: text with its own zone, text in a named zone, text in a stated format, or an epoch number. */
@@ -145,6 +158,7 @@ export const linesSchema = z.union([
 /** Rows of one event: those with the same text in a column. Blank cells of `fill` are the first row's. */
 export const groupSchema = z.strictObject({ column: name, fill: z.array(name).default([]) });
 
+export type Decimal = z.infer<typeof decimalSchema>;
 export type Condition = z.infer<typeof conditionSchema>;
 export type TextField = z.infer<typeof textSchema>;
 export type NumberField = z.infer<typeof numberSchema>;

@@ -1,9 +1,10 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { messageOf, ServiceError } from "../base/index.ts";
 import {
   columnsOf,
   conditionSchema,
+  decimalSchema,
   eventSchema,
   type Fields,
   fieldsSchema,
@@ -35,6 +36,7 @@ const partShape = {
   groupBy: groupSchema.optional(),
   knownAt: knownAtSchema.default("now"),
   missing: z.array(z.string()).default([]),
+  decimal: decimalSchema,
   fields: fieldsSchema,
 };
 const partSchema = z.strictObject(partShape);
@@ -108,7 +110,8 @@ function checked<T>(schema: z.ZodType<T>, value: unknown, name: string, path: st
 }
 
 function refuse(name: string, field: string, reason: string): never {
-  throw new ServiceError("invalid-input", `${name}: ${field}: ${reason}`, { field });
+  const where = name === field ? name : `${name}: ${field}`;
+  throw new ServiceError("invalid-input", `${where}: ${reason}`, { field });
 }
 
 /** What a kind of event can't do without. */
@@ -171,7 +174,10 @@ export function readMappingText(file: string): object {
   try {
     value = JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new ServiceError("invalid-input", `mapping: cannot read ${file}: ${messageOf(error)}`, {
+    const reason = existsSync(file)
+      ? `cannot read ${file}: ${messageOf(error)}`
+      : `there is no file ${file}`;
+    throw new ServiceError("invalid-input", `mapping: ${reason}`, {
       field: "mapping",
       cause: error,
     });

@@ -12,7 +12,6 @@ export interface RepeatRules {
 
 const COMPARED = [
   "event",
-  "occurred_at_ms",
   "user_id",
   "anonymous_id",
   "order_id",
@@ -22,9 +21,12 @@ const COMPARED = [
   "currency",
 ];
 
-/** Whether two lines of one message say different things. */
-export function differSql(a: string, b: string): string {
-  return COMPARED.map((name) => `${a}.${name} IS DISTINCT FROM ${b}.${name}`).join(" OR ");
+/** Whether two lines of one message say different things; their time aside where it is that of the import. */
+export function differSql(a: string, b: string, isTimed = "true"): string {
+  const time = `${isTimed} AND ${a}.occurred_at_ms IS DISTINCT FROM ${b}.occurred_at_ms`;
+  return [time, ...COMPARED.map((name) => `${a}.${name} IS DISTINCT FROM ${b}.${name}`)].join(
+    " OR ",
+  );
 }
 
 /**

@@ -128,9 +128,8 @@ export function parseSourceRules(value: unknown, file = "rules"): SourceRulesTex
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const field = issue === undefined || issue.path.length === 0 ? file : issue.path.join(".");
-    throw new ServiceError("invalid-input", `${file}: ${field}: ${issue?.message ?? "no rules"}`, {
-      field,
-    });
+    const where = field === file ? file : `${file}: ${field}`;
+    throw new ServiceError("invalid-input", `${where}: ${issue?.message ?? "no rules"}`, { field });
   }
   return parsed.data;
 }

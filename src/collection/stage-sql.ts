@@ -27,6 +27,7 @@ import {
   jsonValueSql,
   levelsOf,
 } from "./row-sql.ts";
+import { isStatePart, stateKind } from "./state-row.ts";
 
 /** More kinds of events than a mapping can name. */
 const PARTS_MAX = 64;
@@ -71,7 +72,7 @@ export function stageSql(stage: StagePart, rows: string, isNumbered: boolean): s
   );
   const cell: CellOf = (name) => cells.get(name) ?? "NULL";
   const filled = filledSql(part, cell, cellsSql(stage, rows, cells));
-  const where = (part.where ?? []).map((condition) => conditionSql(condition, cell));
+  const where = (part.where ?? []).map((condition) => conditionSql(condition, cell, part.decimal));
   const unreadable = shape.format === "jsonl" && stage.index === 0 ? 'NOT "#ok" OR ' : "";
   const taken =
     where.length === 0
@@ -218,7 +219,9 @@ function numberCell(
 ): string {
   const [name = "", ...others] = spec === undefined ? [] : columnsOf(spec);
   const isNumeric = NUMERIC.test(shape.types.get(name) ?? "") && others.length === 0;
-  return isNumeric && part.missing.length === 0 ? quoted(name) : rawNumberSql(spec, cell);
+  return isNumeric && part.missing.length === 0
+    ? quoted(name)
+    : rawNumberSql(spec, cell, part.decimal);
 }
 
 function isLined(part: Part): boolean {
@@ -276,7 +279,7 @@ function eventSql(part: Part, cell: CellOf): string {
   }
   const cases = event.map(
     (rule) =>
-      `WHEN ${rule.when === undefined ? "true" : conditionSql(rule.when, cell)} THEN ${literal(rule.name)}`,
+      `WHEN ${rule.when === undefined ? "true" : conditionSql(rule.when, cell, part.decimal)} THEN ${literal(rule.name)}`,
   );
   return `CASE ${cases.join(" ")} END`;
 }
@@ -315,7 +318,8 @@ function keySql({ part, slots }: StagePart): string {
     ...(part.fields.campaign === undefined ? [] : ["campaign"]),
   ];
   if (part.type === "identify") {
-    return `md5(concat_ws(chr(31), 'identify', ${identifyContent(part, slots).join(", ")}))`;
+    const checksum = `md5(concat_ws(chr(31), 'identify', ${identifyContent(part, slots).join(", ")}))`;
+    return isStatePart(part) ? `${literal(stateKind(part))} || ${checksum}` : checksum;
   }
   const whom =
     others.length === 0
@@ -326,7 +330,7 @@ function keySql({ part, slots }: StagePart): string {
   return `md5(concat_ws(chr(31), ${[...content, ...whom].join(", ")}))`;
 }
 
-/** A CRM row without a time of its own is a new one only where it says something else. */
+/** What a CRM row says; without a time of its own it is a new one only where that is something else. */
 function identifyContent(part: Part, slots: readonly IdentifierSlot[]): string[] {
   const columns = [
     ...(typeof part.fields.occurredAt === "object" ? ["CAST(occurred_at_ms AS VARCHAR)"] : []),

@@ -31,7 +31,7 @@ export async function countStaged(duckdb: DuckDb, staged: Staged): Promise<Stage
     `SELECT (SELECT count(*) FROM staged WHERE error IS NULL AND NOT ${isBlank})
               - (SELECT count(*) FROM repeat WHERE is_clash) AS readable,
             (SELECT count(*) FROM new_line) AS accepted, (SELECT count(*) FROM reject) AS rejected,
-            ${skipped} AS skipped, ${staged.hasKnown ? CHANGED : "0"} AS changed`,
+            ${skipped} AS skipped, ${staged.hasKnown ? changedSql(staged) : "0"} AS changed`,
   );
   const { readable = 0, accepted = 0, rejected = 0, skipped: passed = 0, changed = 0 } = count;
   return {
@@ -44,9 +44,15 @@ export async function countStaged(duckdb: DuckDb, staged: Staged): Promise<Stage
   };
 }
 
-const CHANGED = `(SELECT count(*) FROM message m
-  WHERE m.message_id IN (SELECT message_id FROM known_line) AND NOT EXISTS (
-    SELECT 1 FROM known_line e WHERE e.message_id = m.message_id AND e.line = m.line AND NOT (${differSql("e", "m")})))`;
+function changedSql({ parts }: Staged): string {
+  const timed = parts.flatMap(({ knownAt, fields }, index) =>
+    typeof fields.occurredAt === "object" || typeof knownAt === "object" ? [index] : [],
+  );
+  const isTimed = timed.length === 0 ? "false" : `m.part IN (${timed.join(", ")})`;
+  return `(SELECT count(*) FROM message m
+    WHERE m.message_id IN (SELECT message_id FROM known_line) AND NOT EXISTS (
+      SELECT 1 FROM known_line e WHERE e.message_id = m.message_id AND e.line = m.line AND NOT (${differSql("e", "m", isTimed)})))`;
+}
 
 async function one(duckdb: DuckDb, sql: string): Promise<Record<string, number>> {
   const [row = {}] = await duckdb.rows(sql);
@@ -159,37 +165,51 @@ const COLUMN_OF: Readonly<Record<string, string>> = {
   cost: "cost",
 };
 
-/** The mapped columns that no row has anything in, such as a mistyped path of JSON lines. */
-export async function emptyColumns(
-  duckdb: DuckDb,
-  { parts: [main], slots }: Staged,
-): Promise<string[]> {
-  const tests = main === undefined ? [] : testsOf(main, slots);
+/**
+ * The mapped columns that no row has anything in, such as a mistyped path of JSON lines. What rows were
+ * rejected for is in the file, and what another part reads of the same columns is, too.
+ */
+export async function emptyColumns(duckdb: DuckDb, { parts, slots }: Staged): Promise<string[]> {
+  const tests = parts.flatMap((part, index) => testsOf(part, index, slots));
+  const rejected = await duckdb.rows(
+    "SELECT DISTINCT error.field AS field FROM staged WHERE NOT starts_with(error.reason, 'missing')",
+  );
+  const faulty = new Set(rejected.map(({ field }) => `fields.${String(field)}`));
   const counts = tests.map(({ sql }, index) => `count_if(${sql}) AS c${index}`);
   const row = await one(
     duckdb,
-    `SELECT ${["count(*) AS n", ...counts].join(", ")} FROM staged WHERE part = 0`,
+    `SELECT ${["count_if(part = 0) AS n", ...counts].join(", ")} FROM staged`,
+  );
+  const found = new Set(
+    tests.flatMap(({ columns }, index) => (row[`c${index}`] === 0 ? [] : [columns.join("\n")])),
   );
   return row["n"] === 0
     ? []
-    : tests.flatMap(({ field, columns }, index) =>
-        row[`c${index}`] === 0
-          ? [`${field}: ${columns.map((name) => `"${name}"`).join(", ")}`]
-          : [],
+    : tests.flatMap(({ field, columns, part }) =>
+        part > 0 || found.has(columns.join("\n")) || faulty.has(field)
+          ? []
+          : [`${field}: ${columns.map((name) => `"${name}"`).join(", ")}`],
       );
 }
 
 interface EmptyTest {
   readonly field: string;
   readonly columns: readonly string[];
+  readonly part: number;
   readonly sql: string;
 }
 
-function testsOf(main: Staged["parts"][number], slots: Staged["slots"]): EmptyTest[] {
-  return fieldSpecs(main.fields).flatMap(([field, spec]) => {
+function testsOf(
+  { fields }: Staged["parts"][number],
+  part: number,
+  slots: Staged["slots"],
+): EmptyTest[] {
+  return fieldSpecs(fields).flatMap(([field, spec]) => {
     const columns = columnsOf(spec);
     const sql = columns.length === 0 ? undefined : hasValueSql(field, spec, slots);
-    return sql === undefined ? [] : [{ field: `fields.${field}`, columns, sql }];
+    return sql === undefined
+      ? []
+      : [{ field: `fields.${field}`, columns, part, sql: `part = ${part} AND ${sql}` }];
   });
 }
 

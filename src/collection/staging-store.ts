@@ -17,6 +17,7 @@ import { type IdentifierSlot, identifierSlots } from "./person-sql.ts";
 import { findRepeats, type RepeatRules } from "./repeat-store.ts";
 import { type FileFormat, type FileShape, neededColumn, readerSql } from "./row-sql.ts";
 import { type StagePart, stageSql } from "./stage-sql.ts";
+import { findKnownStates } from "./state-store.ts";
 import { refuseErasedRows } from "./tombstone-store.ts";
 
 /** What to read. */
@@ -77,12 +78,13 @@ export async function stage(
   const rules = repeatRules(parts, isFlat, format);
   await findRepeats(duckdb, rules);
   step?.update(4, STEPS);
-  const hasKnown = await findKnown(duckdb, store, mapping.source);
-  step?.update(5, STEPS);
   if (slots.length > 0) {
     await normaliseTexts(duckdb, slots);
   }
-  await duckdb.run(newLineSql(mapping.source, slots, hasKnown));
+  step?.update(5, STEPS);
+  const known = await findKnown(duckdb, store, { source: mapping.source, parts, slots });
+  const hasKnown = known.hasKnown;
+  await duckdb.run(newLineSql(mapping.source, slots, known));
   step?.update(6, STEPS);
   return { shape, parts, slots, isFlat, hasKnown };
 }
@@ -142,26 +144,40 @@ function repeatRules(parts: readonly Part[], isFlat: boolean, format: FileFormat
   return { given, partCount: parts.length, isFlat, hasBlanks: format === "jsonl", currency };
 }
 
-/** Fills `known`, and `earlier` with the lines that the history has of these messages. */
-async function findKnown(duckdb: DuckDb, store: Store, source: string): Promise<boolean> {
+/** What there is to compare with: anything of the source, and earlier rows that say how somebody is. */
+interface Known {
+  readonly hasKnown: boolean;
+  readonly hasStates: boolean;
+}
+
+/** Fills `known`, and `known_line` with the lines that the history has of these messages. */
+async function findKnown(
+  duckdb: DuckDb,
+  store: Store,
+  request: Parameters<typeof findKnownStates>[2],
+): Promise<Known> {
+  const { source } = request;
   const waiting = inboxMessageIds(store, source);
   const hasHistory = mayHaveHistory(store, source);
   if (waiting.length === 0 && !hasHistory) {
-    return false;
+    return { hasKnown: false, hasStates: false };
   }
+  const hasStates = await findKnownStates(duckdb, store, request);
   await duckdb.run("CREATE TEMP TABLE inbox_message (message_id VARCHAR)");
   await duckdb.append("inbox_message", waiting);
   await duckdb.run(
     `CREATE TEMP TABLE known_line AS
      SELECT message_id, line, event, occurred_at_ms, user_id, anonymous_id, order_id, product_id, quantity, price, currency
-     FROM ${historySql(store)} WHERE source = ${literal(source)} AND message_id IN (SELECT message_id FROM message)`,
+     FROM ${historySql(store)} WHERE source = ${literal(source)} AND message_id IN (SELECT message_id FROM message)
+     ${hasStates ? "AND message_id NOT IN (SELECT message_id FROM state)" : ""}`,
   );
   await duckdb.run(
     `CREATE TEMP TABLE known AS
      SELECT DISTINCT message_id FROM known_line UNION
-     SELECT message_id FROM inbox_message WHERE message_id IN (SELECT message_id FROM message)`,
+     SELECT message_id FROM inbox_message WHERE message_id IN (SELECT message_id FROM message)
+     ${hasStates ? "UNION SELECT message_id FROM known_state" : ""}`,
   );
-  return true;
+  return { hasKnown: true, hasStates };
 }
 
 /** Whether any visible file may hold events of the source: its own, or one of several sources. */
@@ -177,7 +193,11 @@ function mayHaveHistory(store: Store, source: string): boolean {
 
 const NOT_KEPT = ["message_key", "error", "content", "id", "part", "seq"] as const;
 
-function newLineSql(source: string, slots: readonly IdentifierSlot[], hasKnown: boolean): string {
+function newLineSql(
+  source: string,
+  slots: readonly IdentifierSlot[],
+  { hasKnown, hasStates }: Known,
+): string {
   const { joins, list } =
     slots.length === 0 ? { joins: "", list: undefined } : identifiersSql(slots);
   const dropped = [...NOT_KEPT, ...(slots.length === 0 ? [] : ["identifier_texts"])];
@@ -186,8 +206,9 @@ function newLineSql(source: string, slots: readonly IdentifierSlot[], hasKnown: 
       ? ""
       : `, CASE WHEN (m.line = 0 OR coalesce(m.user_id, m.anonymous_id) IS NULL) AND ${list} <> '' THEN '[' || ${list} || ']' END AS identifiers`;
   return `CREATE TEMP VIEW new_line AS
-    SELECT m.* EXCLUDE (${dropped.join(", ")}), ${literal(source)} AS source${identifiers}
-    FROM message m ${joins}
+    SELECT m.* EXCLUDE (${dropped.join(", ")})${hasStates ? " REPLACE (coalesce(renewed.new_id, m.message_id) AS message_id)" : ""},
+      ${literal(source)} AS source${identifiers}
+    FROM message m ${joins} ${hasStates ? "LEFT JOIN renewed_state renewed ON renewed.message_id = m.message_id" : ""}
     ${hasKnown ? "WHERE m.message_id NOT IN (SELECT message_id FROM known)" : ""}`;
 }
 
@@ -241,10 +262,19 @@ async function guardedRead<T>(file: string, read: () => Promise<T>): Promise<T> 
   try {
     return await read();
   } catch (error) {
-    const reason = messageOf(error).split("\n")[0] ?? "";
+    const reason = readingFault(messageOf(error));
     throw new ServiceError("invalid-input", `file: cannot read ${basename(file)}: ${reason}`, {
       field: "file",
       cause: error,
     });
   }
+}
+
+/** What the engine says of a file, in a sentence; it may say a page. */
+function readingFault(message: string): string {
+  if (!/sniff|CSV Error|dialect/i.test(message)) {
+    return message.split("\n")[0] ?? "";
+  }
+  const line = /\bLine:? (\d+)/i.exec(message)?.[1];
+  return `its columns can't be told apart${line === undefined ? "" : ` (line ${line})`}; check the delimiter, the quotes and the line ends`;
 }

@@ -150,6 +150,37 @@ describe("base", () => {
     });
   });
 
+  it("refuses a statement beside an open stream, and none after it", async () => {
+    await inFolder(async (folder) => {
+      const duckdb = await openDuckDb({ temporaryFolder: folder });
+      await duckdb.run("CREATE TABLE t (id DOUBLE)");
+      const many = "SELECT range AS id FROM range(30000)";
+      const beside = [
+        () => duckdb.append("t", [[1]]),
+        () => duckdb.run("DELETE FROM t"),
+        () => duckdb.rows("SELECT 1"),
+        () => duckdb.rowChunks("SELECT 1").next(),
+      ];
+      for (const statement of beside) {
+        const stream = duckdb.chunks(many);
+        await stream.next();
+        const refused = await statement().catch(String);
+        expect(refused).to.match(/a stream is still open: SELECT range/);
+        await stream.return(undefined);
+        await duckdb.append("t", [[1]]);
+      }
+      let read = 0;
+      for await (const [ids = []] of duckdb.chunks(many)) {
+        read += ids.length;
+      }
+      expect(read).to.equal(30_000);
+      expect(await duckdb.rows("SELECT count(*) AS n FROM t")).to.deep.equal([
+        { n: beside.length },
+      ]);
+      duckdb.close();
+    });
+  });
+
   it("tells plain lines at each quarter, and a parent of a child's steps", () => {
     const written: string[] = [];
     const progress = lineProgress({ write: (text) => written.push(text) > 0 });

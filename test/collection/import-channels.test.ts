@@ -7,7 +7,9 @@ import {
   importFile,
   type Mapping,
   parseMapping,
+  readMapping,
 } from "../../src/collection/index.ts";
+import { segmentMapping } from "../../src/collection/mapping.ts";
 import { historyRows } from "../support/history.ts";
 import { shopClock } from "../support/shop.ts";
 import { withStore } from "../support/temporary.ts";
@@ -124,6 +126,86 @@ describe("collection/import: channels", () => {
     });
   });
 
+  it("keeps the identifiers of more people than are read at a time", async () => {
+    const mapping = parseMapping({
+      source: "crm",
+      type: "identify",
+      fields: { identifiers: { email: "mail" } },
+    });
+    const rows = Array.from({ length: 60_000 }, (_, index) => `P${index}@Example.com`);
+    await withStore(async (store, folder) => {
+      const report = await importText(store, folder, "crm.csv", ["mail", ...rows], mapping);
+      expect(report.identifiers).to.deep.equal({ email: rows.length });
+      const [found] = await historyRows(store, `identifiers = '[["email","p59999@example.com"]]'`);
+      expect(found).to.include({ type: "identify" });
+    });
+  });
+
+  it("reads numbers with a decimal comma, of a whole file or of one column", async () => {
+    const base = {
+      source: "kassa",
+      event: [{ when: { column: "prijs", greaterThan: 1000 }, name: "Dear" }, { name: "Cheap" }],
+      knownAt: "occurredAt",
+    };
+    const fields = { occurredAt: { column: "at", zone: "UTC" }, quantity: "n", cost: "c" };
+    const rows = ["1.234,56", "1,01", "-12", "1.5", "1.234.567,8", ",5", "12,3,4", "1,234.56"].map(
+      (price, index) => `2024-01-05 10:00:0${index};2;${price};0,5`,
+    );
+    const lines = ["at;n;prijs;c", ...rows];
+    await withStore(async (store, folder) => {
+      const whole = parseMapping({
+        ...base,
+        decimal: ",",
+        fields: { ...fields, price: "prijs" },
+      });
+      const report = await importText(store, folder, "kassa.csv", lines, whole);
+      expect(report).to.include({ rowsAccepted: 5, rowsRejected: 3 });
+      const found = await historyRows(store);
+      expect(found.map((row) => [row["price"], row["event"]])).to.deep.equal([
+        [1234.56, "Dear"],
+        [1.01, "Cheap"],
+        [-12, "Cheap"],
+        [1234567.8, "Dear"],
+        [0.5, "Cheap"],
+      ]);
+      expect(found.every((row) => row["cost"] === 0.5 && row["quantity"] === 2)).to.equal(true);
+      const one = parseMapping({
+        ...base,
+        source: "one",
+        fields: {
+          occurredAt: fields.occurredAt,
+          price: { column: "prijs", decimal: "," },
+        },
+      });
+      const single = await importText(store, folder, "one.csv", lines, one);
+      expect(single.rejectReasons).to.have.property("price: expected a number", 3);
+    });
+  });
+
+  it("calls a column empty only where no row of any part has anything in it", async () => {
+    const mapping = parseMapping({
+      source: "till",
+      event: [{ name: "Order Completed" }],
+      where: [{ column: "kind", equals: "order" }],
+      knownAt: "occurredAt",
+      fields: { occurredAt: { column: "at" }, price: "price", productId: "none", quantity: "n" },
+      also: [
+        {
+          event: [{ name: "Order Refunded" }],
+          where: [{ column: "kind", equals: "refund" }],
+          fields: { quantity: null },
+        },
+      ],
+    });
+    const at = "2024-01-05T10:00:00Z";
+    const lines = ["at,kind,price,none,n", `${at},order,,,many`, `${at},refund,5,,`];
+    await withStore(async (store, folder) => {
+      const report = await importText(store, folder, "till.csv", lines, mapping);
+      expect(report).to.include({ rowsAccepted: 1, rowsRejected: 1 });
+      expect(report.emptyColumns).to.deep.equal(['fields.productId: "none"']);
+    });
+  });
+
   it("CRM rows say who somebody is, and are new only where they say something else", async () => {
     const mapping = parseMapping({
       source: "crm",
@@ -233,6 +315,27 @@ describe("collection/import: channels", () => {
       );
       expect((await historyRows(store)).map((row) => row["price"]).sort()).to.deep.equal([1, 2, 5]);
     });
+  });
+
+  it("says in a sentence what is wrong with a file or a mapping", async () => {
+    const said = (error: unknown): string => (error as Error).message;
+    await withStore(async (store, folder) => {
+      const tell = async (text: string): Promise<string> => {
+        const file = join(folder, "bad.csv");
+        writeFileSync(file, text);
+        return importFile(store, shopClock, { file, mapping: MAIL }).then(() => "", said);
+      };
+      expect(await tell("")).to.equal("file: bad.csv is empty");
+      expect(await tell('a,b\n"x"y,1\n"z,2\n'.repeat(50))).to.match(
+        /^file: cannot read bad.csv: its columns can't be told apart( \(line \d+\))?; check the delimiter, the quotes and the line ends$/,
+      );
+    });
+    const missing = join("nowhere", "mapping.json");
+    expect(() => readMapping(missing)).to.throw(`mapping: there is no file ${missing}`);
+    expect(() => segmentMapping("A B")).to.throw(/^source: expected lower-case/);
+    expect(() => parseMapping({ ...MAIL, extra: 1 })).to.throw(
+      /^mapping: Unrecognized key: "extra"/,
+    );
   });
 
   it("names what a mapping gets wrong", () => {
