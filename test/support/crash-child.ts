@@ -53,14 +53,20 @@ async function compact(): Promise<void> {
   }
 }
 
+/** Collecting is faster than sealing in small files; beyond this it waits, or no round would end. */
+const WAITING_LINES_MAX = 2_000;
+
 async function collect(): Promise<never> {
   const collector = createCollector(store, systemClock);
+  const waiting = store.sqlite.prepare<[], number>("SELECT count(*) FROM inbox").pluck();
   for (let batch = 0; ; batch++) {
     const ids = Array.from({ length: 10 }, (_, index) => `${round}-${5 * batch + index}`);
     const calls = ids.map((id) => orderCall(id));
     const results = await collector.collect({ source: "webshop", calls });
     say(results.map(({ messageId }) => messageId ?? "").join("\n"));
-    await new Promise((resolve) => setImmediate(resolve));
+    do {
+      await new Promise((resolve) => setImmediate(resolve));
+    } while ((waiting.get() ?? 0) > WAITING_LINES_MAX);
   }
 }
 
