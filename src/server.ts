@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
-import { compactHistory } from "./collection/index.ts";
+import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
-import { applyRetentionDaily, asWriter, type Service, sealResolved } from "./service.ts";
+import { applyRetentionDaily, asWriter, type Service } from "./service.ts";
 import { createApp } from "./web/index.ts";
 
 export interface RunningServer {
@@ -29,7 +29,7 @@ export async function startServer(
   const seal = sealing(service);
   const resolve = resolving(service);
   const stopSealing = every(SEAL_INTERVAL_MS, () => void seal());
-  const stopResolving = every(RESOLVE_INTERVAL_MS, resolve);
+  const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(service, resolve));
   return {
     url: `http://${host}:${address.port}`,
     close: async () => {
@@ -47,13 +47,30 @@ export async function startServer(
   };
 }
 
+/** Ticks that may be passed over in a row while requests keep the process busy: a second. */
+const PASSED_TICKS_MAX = 20;
+
+/** Leaves ticks that come late to what made them late: collecting goes first, and resolving catches up. */
+function whenIdle({ clock }: Service, work: () => unknown): () => void {
+  let expectedAt = clock.now() + RESOLVE_INTERVAL_MS;
+  let passed = 0;
+  return () => {
+    const isLate = clock.now() > expectedAt + RESOLVE_INTERVAL_MS / 5;
+    passed = isLate && passed < PASSED_TICKS_MAX ? passed + 1 : 0;
+    if (passed === 0) {
+      work();
+    }
+    expectedAt = clock.now() + RESOLVE_INTERVAL_MS;
+  };
+}
+
 /** Seals and merges small files, one time after the other; what fails stays in the inbox for the next time. */
 function sealing(service: Service): () => Promise<void> {
   let last = Promise.resolve();
   const seal = async (): Promise<void> => {
     try {
       await asWriter(service, async () => {
-        await sealResolved(service);
+        await sealInbox(service.store, { through: resolvedThrough(service.store.sqlite) });
         await compactHistory(service.store, { mergesMax: 1 });
         await applyRetentionDaily(service);
       });
