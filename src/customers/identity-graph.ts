@@ -19,6 +19,10 @@ export interface StoredIdentifier extends GraphIdentifier {
   readonly linkedAt: number;
 }
 
+/** The columns of the table `identifier` as a StoredIdentifier has them. */
+export const STORED_COLUMNS =
+  "id, type, value, customer_id AS customerId, status, first_seen_at AS firstSeenAt, linked_at AS linkedAt";
+
 /** Two identifiers that stood in one event, or that an operator joined. Instants in epoch ms. */
 export interface GraphLink {
   readonly lowId: number;

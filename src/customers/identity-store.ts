@@ -4,6 +4,7 @@ import {
   type GraphLink,
   type Partition,
   partition,
+  STORED_COLUMNS,
   type StoredIdentifier,
 } from "./identity-graph.ts";
 import { compareIdentifiers, type Identifier, type IdentityRules } from "./identity-rules.ts";
@@ -39,13 +40,10 @@ export interface Preview {
   readonly partition: Partition;
 }
 
-const COLUMNS =
-  "id, type, value, customer_id AS customerId, status, first_seen_at AS firstSeenAt, linked_at AS linkedAt";
-
 /** The identity graph of a store under its rules. */
 export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
   const find = sqlite.prepare<[string, string], StoredIdentifier>(
-    `SELECT ${COLUMNS} FROM identifier WHERE type = ? AND value = ?`,
+    `SELECT ${STORED_COLUMNS} FROM identifier WHERE type = ? AND value = ?`,
   );
   const add = sqlite.prepare<[string, string, string, number]>(
     "INSERT INTO identifier (type, value, source, first_seen_at) VALUES (?, ?, ?, ?)",

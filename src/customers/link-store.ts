@@ -1,6 +1,6 @@
 import type { Sqlite } from "../base/index.ts";
 import { compareIdentifierTypes } from "../collection/index.ts";
-import type { GraphLink, StoredIdentifier } from "./identity-graph.ts";
+import { type GraphLink, STORED_COLUMNS, type StoredIdentifier } from "./identity-graph.ts";
 import type { IdentityRules } from "./identity-rules.ts";
 import type { SeenLink } from "./observation.ts";
 
@@ -54,8 +54,7 @@ export function openLinks(sqlite: Sqlite, rules: IdentityRules): LinkStore {
      UNION ALL SELECT ${COLUMNS} FROM identifier_link WHERE high_id = ?`,
   );
   const read = sqlite.prepare<[number], StoredIdentifier>(
-    `SELECT id, type, value, customer_id AS customerId, status, first_seen_at AS firstSeenAt, linked_at AS linkedAt
-     FROM identifier WHERE id = ?`,
+    `SELECT ${STORED_COLUMNS} FROM identifier WHERE id = ?`,
   );
   const separated = sqlite
     .prepare<[number], [number, number]>(

@@ -2,7 +2,7 @@ import { type Clock, ServiceError, type Store } from "../base/index.ts";
 import { normaliseIdentifier } from "../collection/index.ts";
 import { openConsentWriter } from "./consent-store.ts";
 import { findCustomerId } from "./customer-store.ts";
-import type { StoredIdentifier } from "./identity-graph.ts";
+import { STORED_COLUMNS, type StoredIdentifier } from "./identity-graph.ts";
 import type { Identifier } from "./identity-rules.ts";
 import { readIdentityRules } from "./identity-rules-store.ts";
 import { openIdentity, type Preview } from "./identity-store.ts";
@@ -242,19 +242,16 @@ function decide(
     .immediate();
 }
 
-const COLUMNS =
-  "id, type, value, customer_id AS customerId, status, first_seen_at AS firstSeenAt, linked_at AS linkedAt";
-
 function storedById(store: Store, id: number): StoredIdentifier | undefined {
   return store.sqlite
-    .prepare<[number], StoredIdentifier>(`SELECT ${COLUMNS} FROM identifier WHERE id = ?`)
+    .prepare<[number], StoredIdentifier>(`SELECT ${STORED_COLUMNS} FROM identifier WHERE id = ?`)
     .get(id);
 }
 
 function storedOf(store: Store, { type, value }: Identifier): StoredIdentifier {
   findCustomerId(store, { type, value });
   const find = store.sqlite.prepare<[string, string], StoredIdentifier>(
-    `SELECT ${COLUMNS} FROM identifier WHERE type = ? AND value = ?`,
+    `SELECT ${STORED_COLUMNS} FROM identifier WHERE type = ? AND value = ?`,
   );
   const stored = find.get(type, value) ?? find.get(type, normaliseIdentifier(type, value) ?? "");
   if (stored === undefined) {
