@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { messageOf, ServiceError } from "./base/index.ts";
-import { answer, wholeNumber, withService } from "./cli-options.ts";
+import { answer, readJson, wholeNumber, withService } from "./cli-options.ts";
 import { changesText, effectText, profileText, withDates } from "./customer-text.ts";
 import {
   customerChanges,
@@ -161,22 +159,15 @@ function addRules(customers: Command): void {
     .action(async (options: Json & { readonly set?: string }, command: Command) => {
       await withService(command, options, ({ store, clock }) => {
         if (options.set !== undefined) {
-          setIdentityRules(store, parseIdentityRules(readJson(options.set)), clock.now());
+          setIdentityRules(
+            store,
+            parseIdentityRules(readJson(options.set, "rules", "set")),
+            clock.now(),
+          );
         }
         const rules = identityRules(store);
         answer(options, rules, () => JSON.stringify(rules, null, 2));
         return Promise.resolve();
       });
     });
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new ServiceError("invalid-input", `rules: cannot read ${file}: ${messageOf(error)}`, {
-      field: "set",
-      cause: error,
-    });
-  }
 }

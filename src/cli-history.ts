@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { messageOf, ServiceError, toIso } from "./base/index.ts";
-import { answer, withService } from "./cli-options.ts";
+import { toIso } from "./base/index.ts";
+import { answer, readJson, withService } from "./cli-options.ts";
 import {
   compactHistory,
   declareRetention,
@@ -71,7 +70,11 @@ function addRetentionCommands(program: Command): void {
     .argument("<file>", "the policy as JSON")
     .action(async (file: string, _options: Flags, command: Command) => {
       await withService(command, {}, ({ store, clock }) => {
-        answer({ json: true }, declareRetention(store, clock, readJson(file)), () => "");
+        answer(
+          { json: true },
+          declareRetention(store, clock, readJson(file, "file", "file")),
+          () => "",
+        );
         return Promise.resolve();
       });
     });
@@ -108,15 +111,4 @@ function retentionText(report: Awaited<ReturnType<typeof applyRetention>>): stri
       ? []
       : [`${report.visitors} visitors and ${report.recentLines ?? 0} lines of timelines gone`]),
   ].join("\n");
-}
-
-function readJson(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new ServiceError("invalid-input", `file: cannot read ${file}: ${messageOf(error)}`, {
-      field: "file",
-      cause: error,
-    });
-  }
 }

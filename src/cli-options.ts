@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import { ServiceError } from "./base/index.ts";
+import { messageOf, ServiceError } from "./base/index.ts";
 import { readConfig } from "./config.ts";
 import { openService, type Service } from "./service.ts";
 
@@ -56,4 +57,16 @@ export function answer(
   text: () => string,
 ): void {
   process.stdout.write(`${options.json === true ? JSON.stringify(value, null, 2) : text()}\n`);
+}
+
+/** The content of a JSON file that an option or argument names. Throws `invalid-input` naming `field`. */
+export function readJson(file: string, what: string, field: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new ServiceError("invalid-input", `${what}: cannot read ${file}: ${messageOf(error)}`, {
+      field,
+      cause: error,
+    });
+  }
 }

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { messageOf, parseInstant, ServiceError } from "./base/index.ts";
-import { answer, withService } from "./cli-options.ts";
+import { parseInstant } from "./base/index.ts";
+import { answer, readJson, withService } from "./cli-options.ts";
 import {
   findSource,
   listSources,
@@ -94,16 +93,7 @@ export function addQualityCommands(program: Command): void {
 }
 
 function readRules(file: string): SourceRulesText {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new ServiceError("invalid-input", `file: cannot read ${file}: ${messageOf(error)}`, {
-      field: "file",
-      cause: error,
-    });
-  }
-  return parseSourceRules(value, file);
+  return parseSourceRules(readJson(file, "file", "file"), file);
 }
 
 const PARTS = [
