@@ -27,7 +27,12 @@ export {
   type Purpose,
 } from "./event.ts";
 export type { EventLine } from "./event-lines.ts";
-export { BROWSING_EVENTS, EventName, REFUND_EVENTS } from "./event-names.ts";
+export {
+  BROWSING_EVENTS,
+  CHANNEL_OF_EVENT,
+  EventName,
+  REFUND_EVENTS,
+} from "./event-names.ts";
 export { findFiles } from "./find-files.ts";
 export {
   type HistorySummary,

@@ -1,58 +1,155 @@
 import { nearest, ServiceError } from "../base/index.ts";
-import type { DerivedFeature, Entity, Feature, FeatureView } from "./feature-view.ts";
+import type {
+  AggregatedFeature,
+  DerivedFeature,
+  Entity,
+  Feature,
+  FeatureView,
+} from "./feature-view.ts";
+import type { Relation } from "./relation.ts";
+import { browse } from "./relations/browse.ts";
+import { purchase } from "./relations/purchase.ts";
+import { refund } from "./relations/refund.ts";
+import { shopping } from "./relations/shopping.ts";
+import { touch } from "./relations/touch.ts";
 import {
+  browsingDerived,
+  customerBrowsedCategories,
+  customerBrowsedProducts,
   customerBrowsing,
+  customerBrowsingDays,
+  customerCarts,
+  customerSessions,
+} from "./views/browsing.ts";
+import {
+  categoryDerived,
+  categoryRepeat,
+  categorySales,
+  customerCategoryBrowsing,
+  customerCategoryPurchases,
+} from "./views/category.ts";
+import {
+  customerCategories,
+  customerDerived,
+  customerOrderHabits,
   customerOrders,
   customerRefunds,
   customerRepeat,
-  customerRhythm,
 } from "./views/customer.ts";
-import { pairDerived, pairOrderNumbers, pairPurchases, pairRhythm } from "./views/pair.ts";
-import { productDerived, productRepeat, productRhythm, productSales } from "./views/product.ts";
+import { instantFeatures } from "./views/instant.ts";
+import { pairBrowsing, pairDerived, pairPurchases } from "./views/pair.ts";
+import { productBrowsing, productDerived, productRepeat, productSales } from "./views/product.ts";
+import { customerTouch, touchDerived } from "./views/touch.ts";
 
-/** Every feature view, in the order in which features are listed. */
-export const FEATURE_VIEWS: readonly FeatureView[] = [
-  pairPurchases,
-  pairRhythm,
-  pairOrderNumbers,
-  customerOrders,
-  customerRhythm,
-  customerRepeat,
-  customerRefunds,
-  customerBrowsing,
-  productSales,
-  productRepeat,
-  productRhythm,
-];
-
-export const DERIVED_FEATURES: readonly DerivedFeature[] = [...pairDerived, ...productDerived];
-
-export interface CatalogueEntry extends Feature {
-  readonly entity: Entity;
+/** What there is to compute: relations, views over them, and features derived from features. */
+export interface Catalogue {
+  readonly relations: readonly Relation[];
+  readonly views: readonly FeatureView[];
+  /** In an order in which each reads only what stands before it. */
+  readonly derived: readonly DerivedFeature[];
 }
 
-/** Every feature with its entity. */
-export function featureCatalogue(): CatalogueEntry[] {
+/** Herkoop's own catalogue, in the order in which features are listed. */
+export const CATALOGUE: Catalogue = {
+  relations: [purchase, refund, browse, shopping, touch],
+  views: [
+    pairPurchases,
+    pairBrowsing,
+    customerOrders,
+    customerOrderHabits,
+    customerRepeat,
+    customerCategories,
+    customerRefunds,
+    customerBrowsing,
+    customerBrowsingDays,
+    customerSessions,
+    customerBrowsedProducts,
+    customerBrowsedCategories,
+    customerCarts,
+    customerTouch,
+    customerCategoryPurchases,
+    customerCategoryBrowsing,
+    productSales,
+    productRepeat,
+    productBrowsing,
+    categorySales,
+    categoryRepeat,
+  ],
+  derived: [
+    ...customerDerived,
+    ...browsingDerived,
+    ...touchDerived,
+    ...productDerived,
+    ...categoryDerived,
+    ...pairDerived,
+    ...instantFeatures,
+  ],
+};
+
+/** A feature with what it is of, and where it is declared: its view, or null where it is derived. */
+export interface CatalogueEntry extends Feature {
+  readonly entity: Entity;
+  readonly view: string | null;
+}
+
+/** Every feature with its entity and view. */
+export function featureCatalogue(catalogue: Catalogue = CATALOGUE): CatalogueEntry[] {
+  const entry = (feature: Feature, entity: Entity, view: string | null): CatalogueEntry => {
+    const { name, unit, meaning, whenUnknown } = feature;
+    return { name, unit, meaning, whenUnknown, entity, view };
+  };
   return [
-    ...FEATURE_VIEWS.flatMap((view) =>
-      view.features.map((feature) => ({ ...feature, entity: view.entity })),
+    ...catalogue.views.flatMap((view) =>
+      view.features.map((feature) => entry(feature, view.entity, view.name)),
     ),
-    ...DERIVED_FEATURES,
+    ...catalogue.derived.map((feature) => entry(feature, feature.entity, null)),
   ];
 }
 
 /** The features of the given names, in that order. Throws `not-found` with the nearest names. */
-export function featuresNamed(names: readonly string[]): CatalogueEntry[] {
-  const catalogue = new Map(featureCatalogue().map((entry) => [entry.name, entry]));
+export function featuresNamed(
+  names: readonly string[],
+  catalogue: Catalogue = CATALOGUE,
+): CatalogueEntry[] {
+  const known = new Map(featureCatalogue(catalogue).map((entry) => [entry.name, entry]));
   return names.map((name) => {
-    const entry = catalogue.get(name);
+    const entry = known.get(name);
     if (entry === undefined) {
       throw new ServiceError(
         "not-found",
-        `there is no feature "${name}"; nearest: ${nearest(name, [...catalogue.keys()]).join(", ")}`,
+        `there is no feature "${name}"; nearest: ${nearest(name, [...known.keys()]).join(", ")}`,
         { field: "feature" },
       );
     }
     return entry;
   });
+}
+
+/** What has to be computed for some features: the views, each with the features asked of it, and what is derived. */
+export interface Needed {
+  readonly views: readonly {
+    readonly view: FeatureView;
+    readonly features: readonly AggregatedFeature[];
+  }[];
+  readonly derived: readonly DerivedFeature[];
+}
+
+/** The views and derived features behind the given names. Throws `not-found` with the nearest names. */
+export function neededFor(names: readonly string[], catalogue: Catalogue = CATALOGUE): Needed {
+  featuresNamed(names, catalogue);
+  const wanted = new Set(names);
+  const derived: DerivedFeature[] = [];
+  for (const feature of [...catalogue.derived].reverse()) {
+    if (wanted.has(feature.name)) {
+      derived.unshift(feature);
+      for (const name of feature.expression.reads) {
+        wanted.add(name);
+      }
+    }
+  }
+  const views = catalogue.views.flatMap((view) => {
+    const features = view.features.filter(({ name }) => wanted.has(name));
+    return features.length === 0 ? [] : [{ view, features }];
+  });
+  return { views, derived };
 }

@@ -1,50 +1,138 @@
-import { featureCatalogue } from "./catalogue.ts";
-import type { Entity } from "./feature-view.ts";
+import { nearest, ServiceError } from "../base/index.ts";
+import { type CatalogueEntry, featureCatalogue, featuresNamed } from "./catalogue.ts";
+import { ENTITIES, type Entity } from "./feature-view.ts";
+
+/** Whose rows a service has. */
+export type RowEntity = Exclude<Entity, "instant">;
 
 /** The named, versioned list of features that one model reads, of one entity. */
 export interface FeatureService {
   readonly name: string;
   readonly version: number;
-  readonly entity: "customer" | "pair";
+  readonly entity: RowEntity;
   readonly features: readonly string[];
 }
 
-/**
- * Counts and ages that grow with the calendar (a shop's or a person's first day, sales ever, last
- * year's season) tell a network which cutoff a row is from. On later weeks that costs more than it
- * brings (docs/decisions/0005), so the repurchase model does not read them.
- */
-const CALENDAR_BOUND = [
-  "customer_tenure_days",
-  "product_tenure_days",
-  "product_sales",
-  "product_sales_year_ago_84d",
-  "product_season",
-];
+/** The entities whose features a row of an entity can have. */
+export const ENTITIES_OF: Readonly<Record<RowEntity, readonly Entity[]>> = {
+  customer: ["customer", "instant"],
+  pair: ["pair", "customer", "product", "instant"],
+  customer_category: ["customer_category", "customer", "category", "instant"],
+  product: ["product", "instant"],
+  category: ["category", "instant"],
+};
+
+/** Everything there is to know of an entity. */
+export function wholeService(entity: RowEntity): FeatureService {
+  const features = featureCatalogue()
+    .filter((entry) => ENTITIES_OF[entity].includes(entry.entity))
+    .map((entry) => entry.name);
+  return { name: entity, version: 1, entity, features };
+}
 
 /** A changed list is a new version: a model refuses to read another than it was trained on. */
 export const repurchaseService: FeatureService = {
   name: "repurchase_week",
-  version: 1,
+  version: 2,
   entity: "pair",
-  features: namesOf(["pair", "customer", "product"]).filter(
-    (name) => !isBrowsing(name) && !CALENDAR_BOUND.includes(name),
-  ),
+  features: [
+    "pair_recency_days",
+    "pair_tenure_days",
+    "pair_frequency",
+    "pair_frequency_90d",
+    "pair_frequency_365d",
+    "pair_quantity_mean",
+    "pair_quantity_last",
+    "pair_monetary",
+    "pair_gap_mean_days",
+    "pair_gap_std_days",
+    "pair_gap_median_days",
+    "pair_gap_last_days",
+    "pair_gap_max_days",
+    "pair_last_order_number",
+    "pair_share_last_5_orders",
+    "pair_overdue_ratio",
+    "pair_product_overdue_ratio",
+    "pair_gap_left_days",
+    "pair_gap_variation",
+    "pair_order_share",
+    "pair_orders_skipped",
+    "customer_recency_days",
+    "customer_frequency",
+    "customer_frequency_30d",
+    "customer_frequency_90d",
+    "customer_frequency_365d",
+    "customer_monetary",
+    "customer_monetary_90d",
+    "customer_order_amount_mean",
+    "customer_basket_products_mean",
+    "customer_basket_products_last",
+    "customer_gap_mean_days",
+    "customer_gap_std_days",
+    "customer_gap_median_days",
+    "customer_gap_last_days",
+    "customer_gap_max_days",
+    "customer_products",
+    "customer_repeat_share",
+    "customer_refund_days",
+    "customer_refund_recency_days",
+    "customer_overdue_ratio",
+    "product_sales_28d",
+    "product_sales_84d",
+    "product_recency_days",
+    "product_price_mean",
+    "product_buyers",
+    "product_repeat_share",
+    "product_frequency_mean",
+    "product_gap_mean_days",
+    "product_gap_std_days",
+    "product_gap_median_days",
+    "product_trend",
+  ],
 };
 
 export const intentService: FeatureService = {
   name: "conversion_intent",
-  version: 1,
+  version: 2,
   entity: "customer",
-  features: namesOf(["customer"]),
+  features: wholeService("customer").features.filter((name) => !name.startsWith("cutoff_year")),
 };
 
-function namesOf(entities: readonly Entity[]): string[] {
-  return featureCatalogue()
-    .filter((entry) => entities.includes(entry.entity))
-    .map((entry) => entry.name);
+/** Services that models read. */
+export const FEATURE_SERVICES: readonly FeatureService[] = [repurchaseService, intentService];
+
+/**
+ * The service of a name: one that a model reads, or everything of an entity (by the entity's name).
+ * Throws `not-found` with the nearest names.
+ */
+export function findService(name: string): FeatureService {
+  const entities = ENTITIES.filter((entity): entity is RowEntity => entity !== "instant");
+  const services = [...FEATURE_SERVICES, ...entities.map(wholeService)];
+  const found = services.find((service) => service.name === name.replaceAll("-", "_"));
+  if (found === undefined) {
+    const names = services.map((service) => service.name);
+    throw new ServiceError(
+      "not-found",
+      `there is no feature service "${name}"; nearest: ${nearest(name, names).join(", ")}`,
+      { field: "service" },
+    );
+  }
+  return found;
 }
 
-function isBrowsing(name: string): boolean {
-  return /^(browsing|cart|checkout)/.test(name);
+/**
+ * The features of a service, in its order. Throws `not-found` where one does not exist, `invalid-input`
+ * where a row of the service's entity can't have it.
+ */
+export function featuresOf({ name, entity, features }: FeatureService): CatalogueEntry[] {
+  const entries = featuresNamed(features);
+  const stranger = entries.find((entry) => !ENTITIES_OF[entity].includes(entry.entity));
+  if (stranger !== undefined) {
+    throw new ServiceError(
+      "invalid-input",
+      `${name}: "${stranger.name}" is of a ${stranger.entity}; rows of a ${entity} have features of ${ENTITIES_OF[entity].join(", ")}`,
+      { field: "features" },
+    );
+  }
+  return entries;
 }

@@ -1,10 +1,18 @@
-/** Features: what we knew, and when. Declared once in views/, computed at any cutoff. */
+/** Features: what we knew, and when. Declared once in views/, computed at any instant. */
 export { type CatalogueEntry, featureCatalogue, featuresNamed } from "./catalogue.ts";
-export { type FeatureService, intentService, repurchaseService } from "./feature-service.ts";
-export type { Label, Spine } from "./offline-sql.ts";
+export {
+  FEATURE_SERVICES,
+  type FeatureService,
+  findService,
+  intentService,
+  repurchaseService,
+  wholeService,
+} from "./feature-service.ts";
+export { ENTITIES, UNITS } from "./feature-view.ts";
 export {
   type BuildRequest,
   hasBrowsing,
   type OfflineStore,
   openOfflineStore,
 } from "./offline-store.ts";
+export type { Label, ModelSpine, Spine } from "./rows-sql.ts";

@@ -1,21 +1,21 @@
-import { renameSync } from "node:fs";
-import { type DuckDb, literal, type Store } from "../base/index.ts";
+import { renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DAY_MS, type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts";
+import { BROWSING_EVENTS, historySql } from "../collection/index.ts";
+import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
+import { duckDbDialect } from "./dialect.ts";
+import { factsFolder } from "./facts.ts";
+import { type FeatureService, featuresOf } from "./feature-service.ts";
+import { ENTITY_KEYS, isPopulation } from "./feature-view.ts";
+import { atCutoff } from "./instants.ts";
 import {
-  BROWSING_EVENTS,
-  createLinkedHistory,
-  EVERY_PRODUCT,
-  EventName,
-  historySql,
-  parseMapping,
-  REFUND_EVENTS,
-  sourceMappings,
-} from "../collection/index.ts";
-import { identitySql, resolvedLinesSql } from "../customers/index.ts";
-import type { FeatureService } from "./feature-service.ts";
-import { featureRowsSql, type Label, productGroupSql, type Spine } from "./offline-sql.ts";
-
-/** The product of an order that names none: such a shop is modelled per customer. */
-const ANY_PRODUCT = "*";
+  atStartOfDay,
+  cutoffRowsSql,
+  type Label,
+  populationSql,
+  populationTableName,
+  type Spine,
+} from "./rows-sql.ts";
 
 /** Whether any browsing event had happened and was known before an instant (epoch ms). */
 export async function hasBrowsing(store: Store, before: number): Promise<boolean> {
@@ -38,8 +38,8 @@ export async function hasBrowsing(store: Store, before: number): Promise<boolean
 /** A session over the store in which features can be built at any cutoff. Close it after use. */
 export interface OfflineStore {
   /**
-   * Writes the rows of the given cutoffs (epoch ms) to one Parquet file and returns their number.
-   * The file appears whole or not at all. `onCutoff` is told after each cutoff.
+   * Writes the rows of the given cutoffs (epoch ms) to one file, Parquet or by its name CSV, ordered by cutoff
+   * and key, and returns their number. The file appears whole or not at all. `onCutoff` is told after each cutoff.
    */
   build(request: BuildRequest, onCutoff?: (done: number, total: number) => void): Promise<number>;
   /** How many order lines and browsing events there are, and when the first order was (epoch ms; null without any). */
@@ -61,40 +61,24 @@ export interface BuildRequest {
   readonly file: string;
 }
 
-/**
- * Reads the history once, resolves its customers and product groups, and keeps order lines, refund
- * lines and browsing events in memory (spilling where they don't fit).
- */
+/** Opens the facts of a store, which are brought up to date with its history first. */
 export async function openOfflineStore(store: Store): Promise<OfflineStore> {
+  const folder = await factsFolder(store);
   const duckdb = await store.openDuckDb({ memoryLimitMiB: 700 });
   try {
-    await prepare(duckdb, store);
+    await openFacts(duckdb, folder);
   } catch (error) {
     duckdb.close();
     throw error;
   }
   return {
     build: (request, onCutoff) => build(duckdb, request, onCutoff),
-    describe: async () => {
-      const row = (
-        await duckdb.rows(
-          `SELECT (SELECT count(*) FROM order_line) AS orders, (SELECT count(*) FROM browse_event) AS browsing,
-                  (SELECT min(occurred_at_ms) FROM order_line) AS first`,
-        )
-      )[0];
-      const first = row?.["first"] ?? null;
-      return {
-        orderLines: Number(row?.["orders"]),
-        browsingEvents: Number(row?.["browsing"]),
-        firstOrderAt: first === null ? null : Number(first),
-      };
-    },
+    describe: () => describe(duckdb),
     productNames: async () => {
-      const rows = await duckdb.rows("SELECT product, name FROM product_name ORDER BY product");
-      return rows.map((row) => ({
-        product: String(row["product"]),
-        name: row["name"] === null || row["name"] === undefined ? null : String(row["name"]),
-      }));
+      const rows = await duckdb.rows(
+        `SELECT product, name FROM read_parquet(${literal(join(folder, "product.parquet"))}) ORDER BY product`,
+      );
+      return rows.map((row) => ({ product: String(row["product"]), name: textOf(row["name"]) }));
     },
     close: () => {
       duckdb.close();
@@ -102,82 +86,104 @@ export async function openOfflineStore(store: Store): Promise<OfflineStore> {
   };
 }
 
-async function prepare(duckdb: DuckDb, store: Store): Promise<void> {
-  const rules = [...sourceMappings(store)].map(([source, json]) => {
-    const products = parseMapping(JSON.parse(json)).products ?? EVERY_PRODUCT;
-    return {
-      source,
-      pattern: products.pattern,
-      groupPattern: products.group.pattern,
-      groupCase: products.group.case,
-    };
-  });
-  await createLinkedHistory(duckdb, store);
-  await duckdb.run(`CREATE TEMP TABLE identity AS SELECT * FROM ${identitySql(store)}`);
+function textOf(value: SqlRow[string] | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
+/** Makes the view `fact` over a folder of facts. */
+async function openFacts(duckdb: DuckDb, folder: string): Promise<void> {
+  const files = literal(join(folder, "kind=*", "*.parquet"));
+  const found = await duckdb.rows(`SELECT count(*) AS n FROM glob(${files})`);
   await duckdb.run(
-    `CREATE TEMP TABLE product_group AS
-     SELECT source, product_id, ${productGroupSql(rules)} AS product
-     FROM (SELECT DISTINCT source, product_id FROM history WHERE product_id IS NOT NULL)`,
+    Number(found[0]?.["n"]) === 0
+      ? `CREATE TEMP VIEW fact AS SELECT ${NO_FACTS} WHERE 1 = 0`
+      : `CREATE TEMP VIEW fact AS SELECT * FROM read_parquet(${files}, hive_partitioning = true, hive_types = {'kind': VARCHAR})`,
   );
-  await duckdb.run(
-    `CREATE TEMP VIEW resolved AS
-     SELECT h.*, CASE WHEN h.product_id IS NULL THEN ${literal(ANY_PRODUCT)} ELSE g.product END AS product
-     FROM (${resolvedLinesSql("history", "identity")}) h
-     LEFT JOIN product_group g ON g.source = h.source AND g.product_id = h.product_id`,
-  );
-  await duckdb.run(
-    `CREATE TEMP TABLE numbered AS
-     SELECT row_number() OVER (ORDER BY source, message_id, line) AS line_key, source, message_id, line, customer_id, product,
-            occurred_at_ms, known_at_ms, coalesce(quantity, 1) AS quantity, coalesce(price, 0) AS price
-     FROM resolved
-     WHERE event = ${literal(EventName.orderCompleted)} AND product IS NOT NULL
-       AND (quantity IS NULL OR quantity > 0) AND (price IS NULL OR price > 0)`,
-  );
-  await duckdb.run(
-    `CREATE TEMP TABLE refund_line AS
-     SELECT n.line_key, r.customer_id, r.product, r.occurred_at_ms, r.known_at_ms, coalesce(r.quantity, 1) AS quantity
-     FROM resolved r
-     LEFT JOIN numbered n ON n.source = r.source AND n.message_id = r.refunded_message_id AND n.line = r.refunded_line
-     WHERE r.event IN (${REFUND_EVENTS.map((name) => literal(name)).join(", ")}) AND r.product IS NOT NULL`,
-  );
-  await duckdb.run(
-    `CREATE TEMP TABLE order_line AS SELECT line_key, customer_id, product, occurred_at_ms, known_at_ms, quantity, price FROM numbered`,
-  );
-  await duckdb.run("DROP TABLE numbered");
-  await duckdb.run(
-    `CREATE TEMP TABLE browse_event AS
-     SELECT customer_id, occurred_at_ms, known_at_ms,
-            CASE WHEN event = 'Product Added' THEN 1 ELSE 0 END AS is_cart,
-            CASE WHEN event = 'Checkout Started' THEN 1 ELSE 0 END AS is_checkout
-     FROM resolved WHERE event IN (${BROWSING_EVENTS.map((name) => literal(name)).join(", ")})`,
-  );
-  await duckdb.run(
-    `CREATE TEMP TABLE product_name AS
-     SELECT product, max_by(product_name, {'n': n, 'name': product_name}) AS name FROM (
-       SELECT g.product, h.product_name, count(*) * 1000000 + length(h.product_name) AS n
-       FROM history h JOIN product_group g USING (source, product_id)
-       WHERE g.product IS NOT NULL AND h.event = ${literal(EventName.orderCompleted)} GROUP BY 1, 2
-     ) GROUP BY 1`,
-  );
+}
+
+const NO_FACTS = [
+  ["customer_id", "INTEGER"],
+  ["kind", "VARCHAR"],
+  ["event", "VARCHAR"],
+  ["occurred_at_ms", "BIGINT"],
+  ["known_at_ms", "BIGINT"],
+  ["product", "VARCHAR"],
+  ["category", "VARCHAR"],
+  ["channel", "VARCHAR"],
+  ["campaign", "VARCHAR"],
+  ["device", "VARCHAR"],
+  ["quantity", "BIGINT"],
+  ["price", "DOUBLE"],
+  ["line_key", "BIGINT"],
+]
+  .map(([name = "", type = ""]) => `CAST(NULL AS ${type}) AS ${name}`)
+  .join(", ");
+
+async function describe(duckdb: DuckDb): ReturnType<OfflineStore["describe"]> {
+  const row = (
+    await duckdb.rows(
+      `SELECT sum(CASE WHEN kind = 'order' THEN 1 ELSE 0 END) AS orders, sum(CASE WHEN kind = 'browse' THEN 1 ELSE 0 END) AS browsing,
+              min(CASE WHEN kind = 'order' THEN occurred_at_ms END) AS first FROM fact WHERE kind IN ('order', 'browse')`,
+    )
+  )[0];
+  const first = row?.["first"] ?? null;
+  return {
+    orderLines: Number(row?.["orders"] ?? 0),
+    browsingEvents: Number(row?.["browsing"] ?? 0),
+    firstOrderAt: first === null ? null : Number(first),
+  };
 }
 
 async function build(
   duckdb: DuckDb,
-  request: BuildRequest,
+  { service, cutoffs, spine, labels, file }: BuildRequest,
   onCutoff?: (done: number, total: number) => void,
 ): Promise<number> {
+  featuresOf(service);
   await duckdb.run("DROP TABLE IF EXISTS built");
-  for (const [index, cutoff] of request.cutoffs.entries()) {
-    const sql = featureRowsSql(request.service, cutoff, request.spine, request.labels);
+  for (const [index, cutoff] of cutoffs.entries()) {
+    await createPopulation(duckdb, service, cutoff);
+    const sql = cutoffRowsSql(service, cutoff, spine, atCutoff(cutoff, duckDbDialect), labels);
     await duckdb.run(
       index === 0 ? `CREATE TEMP TABLE built AS ${sql}` : `INSERT INTO built ${sql}`,
     );
-    onCutoff?.(index + 1, request.cutoffs.length);
+    onCutoff?.(index + 1, cutoffs.length);
   }
-  const partial = `${request.file}.partial`;
-  await duckdb.run(`COPY built TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd)`);
+  const keys = ENTITY_KEYS[service.entity].join(", ");
+  await writeWhole(duckdb, `SELECT * FROM built ORDER BY cutoff_ms, ${keys}`, file);
   const rows = Number((await duckdb.rows("SELECT count(*) AS n FROM built"))[0]?.["n"]);
   await duckdb.run("DROP TABLE built");
-  renameSync(partial, request.file);
   return rows;
+}
+
+/** Where a cutoff is not the start of a day, what is known of the population is that of its start. */
+async function createPopulation(
+  duckdb: DuckDb,
+  service: FeatureService,
+  cutoff: number,
+  catalogue: Catalogue = CATALOGUE,
+): Promise<void> {
+  if (cutoff % DAY_MS === 0) {
+    return;
+  }
+  const { day, instants } = atStartOfDay(cutoff, duckDbDialect);
+  for (const needed of neededFor(service.features, catalogue).views) {
+    if (isPopulation(needed.view.entity)) {
+      await duckdb.run(
+        `CREATE OR REPLACE TEMP TABLE ${populationTableName(needed.view)} AS ${populationSql(needed, day, instants, catalogue)}`,
+      );
+    }
+  }
+}
+
+/** Writes a query's rows to a Parquet or CSV file that appears whole or not at all. */
+async function writeWhole(duckdb: DuckDb, sql: string, file: string): Promise<void> {
+  const partial = `${file}.${process.pid}.partial`;
+  const format = file.endsWith(".csv") ? "FORMAT csv, HEADER" : "FORMAT parquet, COMPRESSION zstd";
+  try {
+    await duckdb.run(`COPY (${sql}) TO ${literal(partial)} (${format})`);
+    renameSync(partial, file);
+  } finally {
+    rmSync(partial, { force: true });
+  }
 }

@@ -3,8 +3,8 @@ import {
   type FeatureService,
   intentService,
   type Label,
+  type ModelSpine,
   repurchaseService,
-  type Spine,
 } from "../features/index.ts";
 import type { HazardSettings } from "./hazard-network.ts";
 
@@ -18,7 +18,7 @@ export type ModelName = (typeof MODEL_NAMES)[number];
 export interface ModelTask {
   readonly model: ModelName;
   readonly service: FeatureService;
-  readonly spine: Spine;
+  readonly spine: ModelSpine;
   readonly intervals: number;
   readonly intervalMs: number;
   /** Days between two training cutoffs, and at most how many there are. */

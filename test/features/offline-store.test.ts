@@ -10,14 +10,14 @@ import {
   hasBrowsing,
   intentService,
   openOfflineStore,
-  repurchaseService,
+  wholeService,
 } from "../../src/features/index.ts";
 import { importLines, rhythmicOrders, type ShopLine, shopMapping } from "../support/shop.ts";
 import { withStore } from "../support/temporary.ts";
 
 const CUTOFF = Date.parse("2024-04-01T00:00:00Z");
 const PAIRS = {
-  service: { ...repurchaseService, features: featureCatalogue().map((feature) => feature.name) },
+  service: wholeService("pair"),
   spine: { entity: "pair", minimumPurchases: 1 },
 } as const;
 

@@ -1,90 +1,137 @@
+import { is, isWithin } from "../condition.ts";
+import { atLeast, atMost, difference, ratio } from "../expression.ts";
 import {
+  count,
   type DerivedFeature,
-  daysBefore,
+  daysSinceFirst,
+  daysSinceLast,
   type FeatureView,
   gapFeatures,
-  rowsWithin,
+  perWindow,
+  spoken,
+  sum,
+  value,
 } from "../feature-view.ts";
+import { VIEWED } from "./browsing.ts";
 
-/** A customer's purchases of one product. */
+/** A customer's days of purchase of one product, and their rhythm. */
 export const pairPurchases: FeatureView = {
   name: "pair_purchases",
   entity: "pair",
-  relation: "pair_day",
+  relation: "purchase",
+  gap: "day",
   features: [
-    {
-      name: "pair_recency_days",
-      sql: daysBefore("max(last_at)"),
-      unit: "days",
-      meaning: "days since the product was last bought",
-      whenUnknown: null,
-    },
-    {
+    daysSinceLast({ name: "pair_recency_days", meaning: "days since the product was last bought" }),
+    daysSinceFirst({
       name: "pair_tenure_days",
-      sql: daysBefore("min(first_at)"),
-      unit: "days",
       meaning: "days since the product was first bought",
-      whenUnknown: null,
-    },
-    {
-      name: "pair_frequency",
-      sql: "count(*)",
-      unit: "count",
-      meaning: "days on which the product was bought, ever",
-      whenUnknown: 0,
-    },
-    {
-      name: "pair_frequency_90d",
-      sql: rowsWithin(90),
-      unit: "count",
-      meaning: "days on which the product was bought in the last 90 days",
-      whenUnknown: 0,
-    },
-    {
-      name: "pair_frequency_365d",
-      sql: rowsWithin(365),
-      unit: "count",
-      meaning: "days on which the product was bought in the last 365 days",
-      whenUnknown: 0,
-    },
-    {
-      name: "pair_quantity_mean",
-      sql: "sum(quantity) / count(*)",
-      unit: "quantity",
-      meaning: "mean quantity on a day it was bought",
-      whenUnknown: null,
-    },
-    {
-      name: "pair_quantity_last",
-      sql: "max_by(quantity, day)",
-      unit: "quantity",
-      meaning: "quantity bought last",
-      whenUnknown: null,
-    },
-    {
-      name: "pair_monetary",
-      sql: "CAST(sum(amount) AS DOUBLE)",
-      unit: "amount",
-      meaning: "net amount spent on the product",
-      whenUnknown: 0,
-    },
+    }),
+    count({ name: "pair_frequency", meaning: "days on which the product was bought, ever" }),
+    ...perWindow(["30d", "90d", "365d"], (within) =>
+      count(
+        {
+          name: `pair_frequency_${within}`,
+          meaning: `days on which the product was bought in the ${spoken(within)}`,
+        },
+        { within },
+      ),
+    ),
+    value(
+      "mean",
+      {
+        name: "pair_quantity_mean",
+        unit: "quantity",
+        meaning: "mean quantity on a day it was bought",
+      },
+      "quantity",
+    ),
+    value(
+      "last",
+      { name: "pair_quantity_last", unit: "quantity", meaning: "quantity bought last" },
+      "quantity",
+    ),
+    sum(
+      { name: "pair_monetary", unit: "amount", meaning: "net amount spent on the product" },
+      "amount",
+    ),
+    value(
+      "last",
+      { name: "pair_amount_last", unit: "amount", meaning: "net amount spent on the product last" },
+      "amount",
+    ),
+    value(
+      "maximum",
+      {
+        name: "pair_last_order_number",
+        unit: "count",
+        meaning: "number of the order day that last held the product",
+      },
+      "order_number",
+    ),
+    value(
+      "minimum",
+      {
+        name: "pair_orders_skipped",
+        unit: "count",
+        meaning: "order days of the customer since the product was last bought",
+      },
+      "orders_after",
+    ),
+    count(
+      {
+        name: "pair_frequency_5_orders",
+        meaning: "how many of the customer's last five order days held the product",
+      },
+      { where: isWithin("orders_after", 0, 5) },
+    ),
+    ...gapFeatures("pair", "purchases of the product"),
   ],
 };
 
-/** The rhythm in which a customer buys one product. */
-export const pairRhythm: FeatureView = {
-  name: "pair_rhythm",
+/** How a customer looks at one product. */
+export const pairBrowsing: FeatureView = {
+  name: "pair_browsing",
   entity: "pair",
-  relation: "pair_gap",
-  features: gapFeatures("pair", "purchases of the product"),
+  relation: "browse",
+  features: [
+    ...perWindow(["1d", "7d", "30d", "90d"], (within) =>
+      count(
+        {
+          name: `pair_views_${within}`,
+          meaning: `times the product was looked at in the ${spoken(within)}`,
+        },
+        { within, where: VIEWED },
+      ),
+    ),
+    ...perWindow(["1d", "7d", "30d"], (within) =>
+      count(
+        {
+          name: `pair_cart_adds_${within}`,
+          meaning: `times the product was put in the cart in the ${spoken(within)}`,
+        },
+        { within, where: is("event", "Product Added") },
+      ),
+    ),
+    daysSinceLast(
+      { name: "pair_view_recency_days", meaning: "days since the product was last looked at" },
+      VIEWED,
+    ),
+    daysSinceLast(
+      {
+        name: "pair_cart_add_recency_days",
+        meaning: "days since the product was last put in the cart",
+      },
+      is("event", "Product Added"),
+    ),
+  ],
 };
 
-/** What follows from a pair's and its customer's features together. */
+/** What follows from a pair's, its customer's and its product's features together. */
 export const pairDerived: readonly DerivedFeature[] = [
   {
     entity: "pair",
     name: "pair_overdue_ratio",
-    sql: "pair_recency_days / greatest(pair_gap_mean_days, 1)",
+    expression: ratio("pair_recency_days", atLeast("pair_gap_mean_days", 1)),
     unit: "ratio",
     meaning: "silence over the mean gap: above 1 is later than usual",
     whenUnknown: null,
@@ -92,7 +139,7 @@ export const pairDerived: readonly DerivedFeature[] = [
   {
     entity: "pair",
     name: "pair_product_overdue_ratio",
-    sql: "pair_recency_days / greatest(product_gap_mean_days, 1)",
+    expression: ratio("pair_recency_days", atLeast("product_gap_mean_days", 1)),
     unit: "ratio",
     meaning: "silence over the mean gap that all customers leave between purchases of the product",
     whenUnknown: null,
@@ -100,7 +147,7 @@ export const pairDerived: readonly DerivedFeature[] = [
   {
     entity: "pair",
     name: "pair_gap_left_days",
-    sql: "pair_gap_median_days - pair_recency_days",
+    expression: difference("pair_gap_median_days", "pair_recency_days"),
     unit: "days",
     meaning: "days until the median gap is over; negative when overdue",
     whenUnknown: null,
@@ -108,7 +155,7 @@ export const pairDerived: readonly DerivedFeature[] = [
   {
     entity: "pair",
     name: "pair_gap_variation",
-    sql: "pair_gap_std_days / greatest(pair_gap_mean_days, 1)",
+    expression: ratio("pair_gap_std_days", atLeast("pair_gap_mean_days", 1)),
     unit: "ratio",
     meaning: "coefficient of variation of the gaps: near 0 is regular",
     whenUnknown: null,
@@ -116,48 +163,25 @@ export const pairDerived: readonly DerivedFeature[] = [
   {
     entity: "pair",
     name: "pair_order_share",
-    sql: "CAST(pair_frequency AS DOUBLE) / greatest(customer_frequency, 1)",
+    expression: ratio("pair_frequency", "customer_frequency"),
     unit: "share",
     meaning: "share of the customer's order days that held the product",
     whenUnknown: null,
   },
   {
     entity: "pair",
-    name: "pair_orders_skipped",
-    sql: "customer_frequency - pair_last_order_number",
-    unit: "count",
-    meaning: "order days of the customer since the product was last bought",
+    name: "pair_share_last_5_orders",
+    expression: ratio("pair_frequency_5_orders", atMost("customer_frequency", 5)),
+    unit: "share",
+    meaning: "share of the customer's last five order days that held the product",
     whenUnknown: null,
   },
   {
     entity: "pair",
-    name: "customer_overdue_ratio",
-    sql: "customer_recency_days / greatest(customer_gap_mean_days, 1)",
+    name: "pair_price_ratio",
+    expression: ratio(ratio("pair_amount_last", "pair_quantity_last"), "product_price_mean"),
     unit: "ratio",
-    meaning: "the customer's silence over the mean gap between order days",
+    meaning: "price paid last over the mean price that all customers paid: below 1 was a discount",
     whenUnknown: null,
   },
 ];
-
-/** Where in the customer's sequence of order days the product was last bought. */
-export const pairOrderNumbers: FeatureView = {
-  name: "pair_order_numbers",
-  entity: "pair",
-  relation: "pair_order",
-  features: [
-    {
-      name: "pair_last_order_number",
-      sql: "max(order_number)",
-      unit: "count",
-      meaning: "number of the order day that last held the product",
-      whenUnknown: null,
-    },
-    {
-      name: "pair_share_last_5_orders",
-      sql: "CAST(sum(CASE WHEN order_number > customer_order_count - 5 THEN 1 ELSE 0 END) AS DOUBLE) / least(5, max(customer_order_count))",
-      unit: "share",
-      meaning: "share of the customer's last five order days that held the product",
-      whenUnknown: null,
-    },
-  ],
-};

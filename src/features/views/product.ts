@@ -1,116 +1,127 @@
+import { is, isWithin } from "../condition.ts";
+import { atLeast, difference, ratio, times } from "../expression.ts";
 import {
+  count,
   type DerivedFeature,
-  daysBefore,
+  daysSinceFirst,
+  daysSinceLast,
   type FeatureView,
   gapFeatures,
-  rowsWithin,
+  perWindow,
+  share,
+  spoken,
+  sum,
+  value,
 } from "../feature-view.ts";
+import { VIEWED } from "./browsing.ts";
 
-/** How much a product sells, and lately. */
+/** How much a product sells, and lately, and in which rhythm, as known at the start of the day. */
 export const productSales: FeatureView = {
   name: "product_sales",
   entity: "product",
-  relation: "pair_day",
+  relation: "purchase",
+  gap: "day",
+  gapWithin: ["customer_id"],
   features: [
-    {
+    count({
       name: "product_sales",
-      sql: "count(*)",
-      unit: "count",
       meaning: "customer-days on which the product was bought, ever",
-      whenUnknown: 0,
-    },
-    {
-      name: "product_sales_28d",
-      sql: rowsWithin(28),
-      unit: "count",
-      meaning: "customer-days on which it was bought in the last 28 days",
-      whenUnknown: 0,
-    },
-    {
-      name: "product_sales_84d",
-      sql: rowsWithin(84),
-      unit: "count",
-      meaning: "customer-days on which it was bought in the last 84 days",
-      whenUnknown: 0,
-    },
-    {
-      name: "product_sales_year_ago_84d",
-      sql: "sum(CASE WHEN day >= $today - 364 AND day < $today - 280 THEN 1 ELSE 0 END)",
-      unit: "count",
-      meaning:
-        "customer-days on which it was bought in the 84 days that followed this date last year",
-      whenUnknown: 0,
-    },
-    {
-      name: "product_tenure_days",
-      sql: daysBefore("min(first_at)"),
-      unit: "days",
-      meaning: "days since it was first sold",
-      whenUnknown: null,
-    },
-    {
-      name: "product_recency_days",
-      sql: daysBefore("max(last_at)"),
-      unit: "days",
-      meaning: "days since it was last sold",
-      whenUnknown: null,
-    },
-    {
-      name: "product_price_mean",
-      sql: "CAST(sum(amount) AS DOUBLE) / greatest(sum(quantity), 1e-9)",
-      unit: "amount",
-      meaning: "mean price paid",
-      whenUnknown: null,
-    },
+    }),
+    ...perWindow(["7d", "28d", "84d", "280d", "364d"], (within) =>
+      count(
+        {
+          name: `product_sales_${within}`,
+          meaning: `customer-days on which it was bought in the ${spoken(within)}`,
+        },
+        { within },
+      ),
+    ),
+    daysSinceFirst({ name: "product_tenure_days", meaning: "days since it was first sold" }),
+    daysSinceLast({ name: "product_recency_days", meaning: "days since it was last sold" }),
+    sum(
+      { name: "product_quantity", unit: "quantity", meaning: "pieces sold and kept" },
+      "quantity",
+    ),
+    sum({ name: "product_monetary", unit: "amount", meaning: "net amount sold for" }, "amount"),
+    ...gapFeatures("product", "a customer's purchases of it", ["mean", "std", "median"]),
   ],
 };
 
-/** How often people come back to a product. */
+/** How often people come back to a product, as known at the start of the day. */
 export const productRepeat: FeatureView = {
   name: "product_repeat",
   entity: "product",
-  relation: "pair",
+  relation: "purchase",
+  per: ["customer_id"],
   features: [
-    {
-      name: "product_buyers",
-      sql: "count(*)",
-      unit: "count",
-      meaning: "customers who bought it",
-      whenUnknown: 0,
-    },
-    {
-      name: "product_repeat_share",
-      sql: "CAST(sum(CASE WHEN day_count > 1 THEN 1 ELSE 0 END) AS DOUBLE) / count(*)",
-      unit: "share",
-      meaning: "share of its customers who bought it on more than one day",
-      whenUnknown: null,
-    },
-    {
-      name: "product_frequency_mean",
-      sql: "CAST(sum(day_count) AS DOUBLE) / count(*)",
-      unit: "count",
-      meaning: "mean days of purchase of a customer who bought it",
-      whenUnknown: null,
-    },
+    count({ name: "product_buyers", meaning: "customers who bought it" }),
+    share(
+      {
+        name: "product_repeat_share",
+        meaning: "share of its customers who bought it on more than one day",
+      },
+      isWithin("n", 2, Number.MAX_SAFE_INTEGER),
+    ),
+    value(
+      "mean",
+      {
+        name: "product_frequency_mean",
+        unit: "count",
+        meaning: "mean days of purchase of a customer who bought it",
+      },
+      "n",
+    ),
   ],
 };
 
-/** The population's rhythm of a product. */
-export const productRhythm: FeatureView = {
-  name: "product_rhythm",
+/** How much a product is looked at, as known at the start of the day. */
+export const productBrowsing: FeatureView = {
+  name: "product_browsing",
   entity: "product",
-  relation: "pair_gap",
-  features: gapFeatures("product", "a customer's purchases of it").filter(
-    (feature) => !feature.name.includes("_last_") && !feature.name.includes("_max_"),
-  ),
+  relation: "browse",
+  features: [
+    ...perWindow(["7d", "28d"], (within) =>
+      count(
+        {
+          name: `product_views_${within}`,
+          meaning: `times it was looked at in the ${spoken(within)}`,
+        },
+        { within, where: VIEWED },
+      ),
+    ),
+    count(
+      {
+        name: "product_cart_adds_28d",
+        meaning: "times it was put in the cart in the last 28 days",
+      },
+      { within: "28d", where: is("event", "Product Added") },
+    ),
+  ],
 };
 
-/** Ratios of a product's own counts. */
+/** What follows from a product's own counts. */
 export const productDerived: readonly DerivedFeature[] = [
   {
     entity: "product",
+    name: "product_sales_year_ago_84d",
+    expression: difference("product_sales_364d", "product_sales_280d"),
+    unit: "count",
+    meaning:
+      "customer-days on which it was bought in the 84 days that followed this date last year",
+    whenUnknown: null,
+  },
+  {
+    entity: "product",
+    name: "product_price_mean",
+    expression: ratio("product_monetary", "product_quantity"),
+    unit: "amount",
+    meaning: "mean price paid",
+    whenUnknown: null,
+  },
+  {
+    entity: "product",
     name: "product_trend",
-    sql: "CAST(product_sales_28d AS DOUBLE) / greatest(CAST(product_sales_84d AS DOUBLE) / 3, 1)",
+    expression: ratio("product_sales_28d", atLeast(times("product_sales_84d", 1 / 3), 1)),
     unit: "ratio",
     meaning: "sales of the last 28 days over the mean of the last three such spans",
     whenUnknown: null,
@@ -118,7 +129,7 @@ export const productDerived: readonly DerivedFeature[] = [
   {
     entity: "product",
     name: "product_season",
-    sql: "CAST(product_sales_year_ago_84d AS DOUBLE) / greatest(product_sales_84d, 1)",
+    expression: ratio("product_sales_year_ago_84d", atLeast("product_sales_84d", 1)),
     unit: "ratio",
     meaning: "sales of the 84 days to come, last year, over those of the last 84 days",
     whenUnknown: null,

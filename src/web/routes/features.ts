@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { featureCatalogue } from "../../features/index.ts";
+import { ENTITIES, featureCatalogue, UNITS } from "../../features/index.ts";
 import { noParameters } from "../answers.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 
@@ -13,8 +13,8 @@ const list = endpoint({
     data: z.array(
       z.strictObject({
         name: z.string(),
-        entity: z.enum(["customer", "pair", "product"]),
-        unit: z.enum(["days", "count", "share", "ratio", "amount", "quantity", "flag"]),
+        entity: z.enum(ENTITIES),
+        unit: z.enum(UNITS),
         meaning: z.string(),
         whenUnknown: z.number().nullable().meta({ description: "null is unknown, not zero" }),
       }),

@@ -1,0 +1,122 @@
+import { DAY_MS } from "../base/index.ts";
+import type { Aggregation, GapStatistic, Selection } from "./aggregation.ts";
+import type { Dialect } from "./dialect.ts";
+import { windowMs } from "./window.ts";
+
+/** What a view tells its aggregations. */
+export interface AggregationContext {
+  readonly dialect: Dialect;
+  /** SQL of the cutoff in epoch ms. */
+  readonly cutoff: string;
+  /** The column of a row's earliest instant. */
+  readonly firstAt: string;
+  /** How many units of a column make one; columns of exact sums are whole numbers of small units. */
+  scaleOf(column: string): number;
+  /** How many units of a gap make a day. */
+  readonly gapScale: number;
+  /** The column that gaps are between. */
+  readonly gapOver: string;
+}
+
+/** The aggregate as SQL over the rows of one entity: the columns of the view's grain, and `gap`. */
+export function aggregateSql(aggregation: Aggregation, context: AggregationContext): string {
+  if ("of" in aggregation) {
+    return aggregation.kind === "share"
+      ? shareSql(aggregation, context)
+      : columnSql(aggregation, context);
+  }
+  switch (aggregation.kind) {
+    case "count": {
+      const test = testSql(aggregation, context);
+      return test === undefined ? "count(*)" : `sum(CASE WHEN ${test} THEN 1 ELSE 0 END)`;
+    }
+    case "days_since_last":
+      return daysSinceSql(`max(${chosenSql("at_ms", aggregation, context)})`, context);
+    case "days_since_first":
+      return daysSinceSql(`min(${chosenSql(context.firstAt, aggregation, context)})`, context);
+    case "gap":
+      return gapSql(aggregation.statistic, context);
+  }
+}
+
+type OfColumn = Extract<Aggregation, { readonly of: string }>;
+
+function columnSql(aggregation: OfColumn, context: AggregationContext): string {
+  const { kind, of } = aggregation;
+  switch (kind) {
+    case "sum":
+      return scaled(`sum(${chosenSql(of, aggregation, context, " ELSE 0")})`, of, context);
+    case "mean": {
+      const chosen = chosenSql(of, aggregation, context);
+      return scaled(`sum(${chosen})`, of, context, ` / nullif(count(${chosen}), 0)`);
+    }
+    case "minimum":
+      return scaled(`min(${chosenSql(of, aggregation, context)})`, of, context);
+    case "maximum":
+      return scaled(`max(${chosenSql(of, aggregation, context)})`, of, context);
+    case "last":
+      return scaled(`max_by(${of}, at_ms)`, of, context);
+  }
+}
+
+function shareSql(
+  aggregation: Extract<Aggregation, { readonly kind: "share" }>,
+  context: AggregationContext,
+): string {
+  const { of, within } = aggregation;
+  const among = testSql(within === undefined ? {} : { within }, context);
+  const test = of.sql(context.dialect);
+  const both = among === undefined ? test : `${among} AND ${test}`;
+  const all = among === undefined ? "count(*)" : `nullif(count(CASE WHEN ${among} THEN 1 END), 0)`;
+  return `CAST(count(CASE WHEN ${both} THEN 1 END) AS DOUBLE) / ${all}`;
+}
+
+function testSql(
+  selection: Selection,
+  { dialect, cutoff }: AggregationContext,
+): string | undefined {
+  const tests = [
+    ...(selection.where === undefined ? [] : [selection.where.sql(dialect)]),
+    ...(selection.within === undefined
+      ? []
+      : [`at_ms >= ${cutoff} - ${windowMs(selection.within)}`]),
+  ];
+  return tests.length === 0 ? undefined : tests.join(" AND ");
+}
+
+function chosenSql(
+  column: string,
+  selection: Selection,
+  context: AggregationContext,
+  otherwise = "",
+): string {
+  const test = testSql(selection, context);
+  return test === undefined ? column : `CASE WHEN ${test} THEN ${column}${otherwise} END`;
+}
+
+function scaled(sql: string, column: string, context: AggregationContext, more = ""): string {
+  const scale = context.scaleOf(column);
+  return `CAST(${sql} AS DOUBLE)${more}${scale === 1 ? "" : ` / ${scale}`}`;
+}
+
+function daysSinceSql(instant: string, { cutoff }: AggregationContext): string {
+  return `CAST(${cutoff} - ${instant} AS DOUBLE) / ${DAY_MS}`;
+}
+
+function gapSql(statistic: GapStatistic, context: AggregationContext): string {
+  const days = context.gapScale === 1 ? "" : ` / ${context.gapScale}`;
+  const gap = context.dialect.wide("gap");
+  switch (statistic) {
+    case "mean":
+      return `CAST(sum(gap) AS DOUBLE) / nullif(count(gap), 0)${days}`;
+    case "std":
+      // Exact sums until the root, so that no order of rows and no engine shows in the result.
+      return `CASE WHEN count(gap) > 1 THEN sqrt(CAST(count(gap) * sum(${gap} * gap) - sum(${gap}) * sum(gap) AS DOUBLE) / (CAST(count(gap) AS DOUBLE) * (count(gap) - 1)))${days} END`;
+    case "median":
+      return `CAST(median(gap) AS DOUBLE)${days}`;
+    case "last":
+      return `CAST(max_by(gap, CASE WHEN gap IS NOT NULL THEN ${context.gapOver} END) AS DOUBLE)${days}`;
+    case "max":
+      return `CAST(max(gap) AS DOUBLE)${days}`;
+  }
+}

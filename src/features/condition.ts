@@ -1,0 +1,58 @@
+import type { Dialect } from "./dialect.ts";
+
+/** A row of a relation, or of a view's grain: numbers, texts, or null where nothing is said. */
+export type Row = Readonly<Record<string, number | string | null>>;
+
+/** A test on a row, said once for SQL and for memory. A test of null is false in both. */
+export interface Condition {
+  sql(dialect: Dialect): string;
+  test(row: Row): boolean;
+}
+
+/** The column is one of these texts. */
+export function is(column: string, ...values: readonly string[]): Condition {
+  const wanted: ReadonlySet<unknown> = new Set(values);
+  return {
+    sql: (dialect) => `${column} IN (${values.map((value) => dialect.text(value)).join(", ")})`,
+    test: (row) => wanted.has(row[column]),
+  };
+}
+
+/** The column says something. */
+export function isKnown(column: string): Condition {
+  return {
+    sql: () => `${column} IS NOT NULL`,
+    test: (row) => row[column] !== null && row[column] !== undefined,
+  };
+}
+
+/** The column is a number of [from, below). */
+export function isWithin(column: string, from: number, below: number): Condition {
+  return {
+    sql: () => `(${column} >= ${from} AND ${column} < ${below})`,
+    test: (row) => {
+      const value = row[column];
+      return typeof value === "number" && value >= from && value < below;
+    },
+  };
+}
+
+/** `later` is known, and greater than `earlier` where that is known. */
+export function isAfter(later: string, earlier: string): Condition {
+  return {
+    sql: () => `(${later} IS NOT NULL AND (${earlier} IS NULL OR ${earlier} < ${later}))`,
+    test: (row) => {
+      const a = row[later];
+      const b = row[earlier];
+      return typeof a === "number" && (typeof b !== "number" || b < a);
+    },
+  };
+}
+
+/** All of them. */
+export function all(...conditions: readonly Condition[]): Condition {
+  return {
+    sql: (dialect) => conditions.map((one) => one.sql(dialect)).join(" AND "),
+    test: (row) => conditions.every((one) => one.test(row)),
+  };
+}

@@ -1,0 +1,31 @@
+import { literal } from "../base/index.ts";
+
+/** Where DuckDB and Spark SQL say the same thing differently; all else in feature SQL is common ground. */
+export interface Dialect {
+  readonly name: "duckdb" | "spark";
+  /** The whole-number quotient of a whole number that is not negative. */
+  quotient(sql: string, divisor: number): string;
+  /** A whole number wide enough for squares of milliseconds. */
+  wide(sql: string): string;
+  /** A text as a literal. */
+  text(value: string): string;
+  /** The text at a path of JSON text; the path as `$.a[0].b`. */
+  jsonText(sql: string, path: string): string;
+}
+
+export const duckDbDialect: Dialect = {
+  name: "duckdb",
+  quotient: (sql, divisor) => `(${sql}) // ${divisor}`,
+  wide: (sql) => `CAST(${sql} AS HUGEINT)`,
+  text: literal,
+  jsonText: (sql, path) => `json_extract_string(${sql}, ${literal(path)})`,
+};
+
+export const sparkDialect: Dialect = {
+  name: "spark",
+  quotient: (sql, divisor) => `(${sql}) DIV ${divisor}`,
+  wide: (sql) => `CAST(${sql} AS DECIMAL(38, 0))`,
+  // A backslash begins an escape in Spark's literals.
+  text: (value) => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`,
+  jsonText: (sql, path) => `get_json_object(${sql}, ${literal(path)})`,
+};

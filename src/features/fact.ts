@@ -1,0 +1,54 @@
+import {
+  BROWSING_EVENTS,
+  CHANNEL_OF_EVENT,
+  EventName,
+  REFUND_EVENTS,
+} from "../collection/index.ts";
+
+/** What features see in an event. */
+export type FactKind = "order" | "refund" | "browse" | "email" | "contact" | "ad" | "coupon";
+
+/**
+ * An event line as features see it, with its customer and its product group known. Quantities are whole
+ * ten-thousandths, so that sums are exact in every order of rows and in every engine.
+ */
+export interface Fact {
+  readonly kind: FactKind;
+  readonly event: string;
+  readonly occurredAt: number;
+  /** When the line was known, and whose it is. */
+  readonly knownAt: number;
+  readonly product: string | null;
+  readonly category: string | null;
+  readonly channel: string | null;
+  readonly campaign: string | null;
+  readonly device: string | null;
+  readonly quantity: number | null;
+  readonly price: number | null;
+  /** The purchase line it is, or takes back, where any of it was taken back. */
+  readonly lineKey: number | string | null;
+}
+
+/** How many units of a fact's quantity, and of amounts, make one. */
+export const SCALE = 10_000;
+
+/** The product of an order that names none: such a shop is modelled per customer. */
+export const ANY_PRODUCT = "*";
+
+const COUPON_EVENTS = ["Coupon Entered", "Coupon Applied"];
+
+const CHANNEL_EVENTS: readonly (readonly [string, FactKind])[] = [...CHANNEL_OF_EVENT].map(
+  ([event, channel]) => [event, channel === "email" || channel === "ad" ? channel : "contact"],
+);
+
+/** The kind of every event that features read. */
+export const KIND_OF_EVENT: ReadonlyMap<string, FactKind> = new Map<string, FactKind>([
+  [EventName.orderCompleted, "order"],
+  ...REFUND_EVENTS.map((event) => [event, "refund"] as const),
+  ...BROWSING_EVENTS.map((event) => [event, "browse"] as const),
+  ...COUPON_EVENTS.map((event) => [event, "coupon"] as const),
+  ...CHANNEL_EVENTS,
+]);
+
+/** Events of these kinds are read for so many days; orders and refunds for good. */
+export const LOOKBACK_DAYS = 90;

@@ -1,0 +1,135 @@
+import type { Row } from "../condition.ts";
+import { type Fact, SCALE } from "../fact.ts";
+import { calendarOf, calendarSql, type Instants, listed, type Relation } from "../relation.ts";
+
+/**
+ * What a customer bought of a product on a UTC day, less what was taken back of it before the cutoff.
+ * `order_number` counts the customer's days with an order from 1, `orders_after` those that came later.
+ */
+export const purchase: Relation = {
+  name: "purchase",
+  scales: { quantity: SCALE, amount: SCALE },
+  hasFirstAt: true,
+  sql: (instants) => {
+    const { keys } = instants;
+    const more = listed(keys);
+    return [
+      [
+        "taken_back",
+        `SELECT line_key${more}, CAST(sum(quantity) AS BIGINT) AS quantity
+         FROM ${instants.visible(["refund"])} WHERE line_key IS NOT NULL GROUP BY line_key${more}`,
+      ],
+      ["purchase_line", purchaseLineSql(instants)],
+      [
+        "purchase_day",
+        `SELECT customer_id${more}, product, max(category) AS category, max(channel) AS channel, day,
+                CAST(sum(quantity) AS BIGINT) AS quantity,
+                CAST(sum(CAST(round(CAST(quantity AS DOUBLE) * price) AS BIGINT)) AS BIGINT) AS amount,
+                max(at_ms) AS at_ms, min(at_ms) AS first_at_ms
+         FROM purchase_line GROUP BY customer_id${more}, product, day`,
+      ],
+      [
+        "purchase_numbered",
+        `SELECT *, dense_rank() OVER (PARTITION BY customer_id${more} ORDER BY day) AS order_number FROM purchase_day`,
+      ],
+      [
+        "purchase",
+        `SELECT customer_id${more}, product, category, channel, quantity, amount, at_ms, first_at_ms, order_number,
+                max(order_number) OVER (PARTITION BY customer_id${more}) - order_number AS orders_after, ${calendarSql("at_ms", instants)}
+         FROM purchase_numbered`,
+      ],
+    ];
+  },
+  rows: (facts, cutoff) => rowsOf(netLines(facts, cutoff)),
+};
+
+function purchaseLineSql(instants: Instants): string {
+  const { keys, dialect } = instants;
+  const on = ["line_key", ...keys].map((key) => `b.${key} = o.${key}`).join(" AND ");
+  return `SELECT o.customer_id${listed(keys, "o.")}, o.product, o.category, o.channel, o.price, o.occurred_at_ms AS at_ms,
+            CAST(${dialect.quotient("o.occurred_at_ms", 86_400_000)} AS INTEGER) AS day,
+            o.quantity - coalesce(b.quantity, 0) AS quantity
+          FROM ${instants.visible(["order"])} o LEFT JOIN taken_back b ON ${on}
+          WHERE o.quantity - coalesce(b.quantity, 0) > 0`;
+}
+
+interface NetLine {
+  readonly fact: Fact;
+  readonly quantity: number;
+}
+
+function netLines(facts: readonly Fact[], cutoff: number): NetLine[] {
+  const isVisible = (fact: Fact): boolean => fact.occurredAt < cutoff && fact.knownAt < cutoff;
+  const takenBack = new Map<number | string, number>();
+  for (const fact of facts) {
+    if (fact.kind === "refund" && fact.lineKey !== null && isVisible(fact)) {
+      takenBack.set(fact.lineKey, (takenBack.get(fact.lineKey) ?? 0) + (fact.quantity ?? 0));
+    }
+  }
+  return facts.flatMap((fact) => {
+    if (fact.kind !== "order" || !isVisible(fact)) {
+      return [];
+    }
+    const back = fact.lineKey === null ? 0 : (takenBack.get(fact.lineKey) ?? 0);
+    const quantity = (fact.quantity ?? 0) - back;
+    return quantity > 0 ? [{ fact, quantity }] : [];
+  });
+}
+
+interface PurchaseDay {
+  readonly product: string | null;
+  readonly day: number;
+  category: string | null;
+  channel: string | null;
+  quantity: number;
+  amount: number;
+  at_ms: number;
+  first_at_ms: number;
+}
+
+function rowsOf(lines: readonly NetLine[]): Row[] {
+  const days = new Map<string, PurchaseDay>();
+  for (const { fact, quantity } of lines) {
+    const { day } = calendarOf(fact.occurredAt);
+    const key = `${day} ${fact.product ?? ""}`;
+    const one = days.get(key) ?? {
+      product: fact.product,
+      day,
+      category: null,
+      channel: null,
+      quantity: 0,
+      amount: 0,
+      at_ms: fact.occurredAt,
+      first_at_ms: fact.occurredAt,
+    };
+    one.category = greater(one.category, fact.category);
+    one.channel = greater(one.channel, fact.channel);
+    one.quantity += quantity;
+    one.amount += Math.round(quantity * (fact.price ?? 0));
+    one.at_ms = Math.max(one.at_ms, fact.occurredAt);
+    one.first_at_ms = Math.min(one.first_at_ms, fact.occurredAt);
+    days.set(key, one);
+  }
+  const numbers = new Map(
+    [...new Set([...days.values()].map(({ day }) => day))]
+      .sort((a, b) => a - b)
+      .map((day, index) => [day, index + 1]),
+  );
+  return [...days.values()].map((one) => {
+    const number = numbers.get(one.day) ?? 0;
+    return {
+      ...one,
+      order_number: number,
+      orders_after: numbers.size - number,
+      ...calendarOf(one.at_ms),
+    };
+  });
+}
+
+/** The later of two texts by code points; what is known, where one is not. */
+function greater(a: string | null, b: string | null): string | null {
+  if (a === null || b === null) {
+    return a ?? b;
+  }
+  return Buffer.compare(Buffer.from(a), Buffer.from(b)) >= 0 ? a : b;
+}

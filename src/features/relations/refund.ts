@@ -1,0 +1,30 @@
+import type { Row } from "../condition.ts";
+import { SCALE } from "../fact.ts";
+import { calendarOf, calendarSql, listed, type Relation } from "../relation.ts";
+import { isSeen } from "./browse.ts";
+
+/** What a customer sent back or cancelled, whether or not its purchase is known. */
+export const refund: Relation = {
+  name: "refund",
+  scales: { quantity: SCALE },
+  hasFirstAt: false,
+  sql: (instants) => [
+    [
+      "refund",
+      `SELECT customer_id${listed(instants.keys)}, product, category, quantity, occurred_at_ms AS at_ms, ${calendarSql("occurred_at_ms", instants)}
+       FROM ${instants.visible(["refund"])}`,
+    ],
+  ],
+  rows: (facts, cutoff) =>
+    facts
+      .filter((fact) => fact.kind === "refund" && isSeen(fact, 0, cutoff))
+      .map(
+        ({ product, category, quantity, occurredAt }): Row => ({
+          product,
+          category,
+          quantity,
+          at_ms: occurredAt,
+          ...calendarOf(occurredAt),
+        }),
+      ),
+};

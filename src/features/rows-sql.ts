@@ -1,0 +1,294 @@
+import { DAY_MS } from "../base/index.ts";
+import { CATALOGUE, type Catalogue, featuresNamed, type Needed, neededFor } from "./catalogue.ts";
+import type { FeatureService, RowEntity } from "./feature-service.ts";
+import {
+  type DerivedFeature,
+  ENTITY_KEYS,
+  type FeatureView,
+  isPopulation,
+} from "./feature-view.ts";
+import { atCutoff } from "./instants.ts";
+import type { Instants } from "./relation.ts";
+import { keysOf, viewSql } from "./view-sql.ts";
+
+/** Whom rows are made for at a cutoff: everybody, or those that did so and so much lately. */
+export type Spine = ModelSpine | { readonly entity: Exclude<RowEntity, "pair"> };
+
+/** Whom a model is for. */
+export type ModelSpine =
+  | { readonly entity: "pair"; readonly minimumPurchases: number }
+  | { readonly entity: "customer"; readonly activeWithinDays: number };
+
+/**
+ * What is to be learned: the first purchase after the cutoff, by interval. Intervals are half-open,
+ * `count` of them from the cutoff on, `lengthMs` each; what happened or became known at or after
+ * `knownBefore` (epoch ms) is not seen.
+ */
+export interface Label {
+  readonly count: number;
+  readonly lengthMs: number;
+  readonly knownBefore: number;
+}
+
+type Table = readonly [name: string, sql: string];
+
+/**
+ * The SQL of the rows of one cutoff over the table `fact`: `cutoff_ms`, the entity's keys, the service's
+ * features as DOUBLE (NULL is unknown), and, for each label i, `event_interval_i` (0-based; NULL where none
+ * was seen) and `observed_intervals_i` (how many whole intervals the data reach).
+ */
+export function cutoffRowsSql(
+  service: FeatureService,
+  cutoff: number,
+  spine: Spine,
+  instants: Instants,
+  labels: readonly Label[] = [],
+  catalogue: Catalogue = CATALOGUE,
+): string {
+  const keys = ENTITY_KEYS[service.entity];
+  const needed = neededFor(service.features, catalogue);
+  const day = cutoff - (cutoff % DAY_MS);
+  const population = populationTable(needed, day === cutoff);
+  const tables: Table[] = [
+    ...relationTables(
+      [...needed.views.map(({ view }) => view), spineRelation(spine)],
+      instants,
+      catalogue,
+      population.isApart,
+    ),
+    ...needed.views.flatMap(({ view, features }) =>
+      population.isApart && isPopulation(view.entity)
+        ? []
+        : viewSql(
+            view,
+            relationOf(view, catalogue),
+            instants,
+            new Set(features.map(({ name }) => name)),
+          ),
+    ),
+    ["spine", spineSql(spine, cutoff, instants)],
+    ["joined", joinedSql(needed, keys, instants, population.nameOf)],
+  ];
+  const complete = derivedTables(needed.derived, instants.cutoff);
+  labels.forEach((label, index) => {
+    tables.push([`label_${index}`, labelSql(label, cutoff, keys)]);
+  });
+  const from = complete.at(-1)?.[0] ?? "joined";
+  const columns = [
+    `CAST(${cutoff} AS BIGINT) AS cutoff_ms`,
+    ...keys.map((key) => `c.${key}`),
+    ...featuresNamed(service.features, catalogue).map(
+      ({ name }) => `CAST(c.${name} AS DOUBLE) AS ${name}`,
+    ),
+    ...labels.flatMap((label, index) => [
+      `label_${index}.event_interval AS event_interval_${index}`,
+      `${observedIntervals(label, cutoff)} AS observed_intervals_${index}`,
+    ]),
+  ];
+  const joins = labels.map((_, index) => `LEFT JOIN label_${index} USING (${keys.join(", ")})`);
+  return `${withSql([...tables, ...complete])} SELECT ${columns.join(", ")} FROM ${from} c ${joins.join(" ")}`;
+}
+
+/**
+ * The SQL of the features of the rows in the table `spine_row` (`row_number`, the entity's keys and
+ * `cutoff_ms`), each at its own instant, in no order. Population features come from tables made by
+ * `populationSql`, one row per entity and `day_ms`.
+ */
+export function eachRowSql(
+  service: FeatureService,
+  instants: Instants,
+  catalogue: Catalogue = CATALOGUE,
+): string {
+  const needed = neededFor(service.features, catalogue);
+  const own = needed.views.filter(({ view }) => !isPopulation(view.entity));
+  const tables: Table[] = [
+    ...relationTables(
+      own.map(({ view }) => view),
+      instants,
+      catalogue,
+      true,
+    ),
+    ...own.flatMap(({ view, features }) =>
+      viewSql(
+        view,
+        relationOf(view, catalogue),
+        instants,
+        new Set(features.map(({ name }) => name)),
+      ),
+    ),
+    ["spine", `SELECT *, cutoff_ms - cutoff_ms % ${DAY_MS} AS day_ms FROM spine_row`],
+    [
+      "joined",
+      joinedSql(
+        needed,
+        ["row_number", ...ENTITY_KEYS[service.entity], "cutoff_ms"],
+        instants,
+        populationTableName,
+        ["day_ms"],
+      ),
+    ],
+    ...derivedTables(needed.derived, instants.cutoff),
+  ];
+  const columns = [
+    "c.row_number",
+    ...service.features.map((name) => `CAST(c.${name} AS DOUBLE) AS ${name}`),
+  ];
+  return `${withSql(tables)} SELECT ${columns.join(", ")} FROM ${tables.at(-1)?.[0] ?? "joined"} c`;
+}
+
+/** A view's features of the whole population as known at the start of a UTC day: the columns of the view and `day_ms`. */
+export function populationSql(
+  { view, features }: Needed["views"][number],
+  day: number,
+  instants: Instants,
+  catalogue: Catalogue = CATALOGUE,
+): string {
+  const wanted = new Set(features.map(({ name }) => name));
+  const tables = [
+    ...relationTables([view], instants, catalogue, false),
+    ...viewSql(view, relationOf(view, catalogue), instants, wanted),
+  ];
+  return `${withSql(tables)} SELECT CAST(${day} AS BIGINT) AS day_ms, * FROM view_${view.name}`;
+}
+
+/** The table in which a population view's features are kept by day. */
+export function populationTableName(view: Pick<FeatureView, "name">): string {
+  return `population_${view.name}`;
+}
+
+function populationTable(
+  needed: Needed,
+  isStartOfDay: boolean,
+): { readonly isApart: boolean; readonly nameOf: (view: FeatureView) => string } {
+  const isApart = !isStartOfDay && needed.views.some(({ view }) => isPopulation(view.entity));
+  return { isApart, nameOf: isApart ? populationTableName : (view) => `view_${view.name}` };
+}
+
+function withSql(tables: readonly Table[]): string {
+  return `WITH ${tables.map(([name, sql]) => `${name} AS (${sql})`).join(",\n")}`;
+}
+
+function relationOf(
+  view: Pick<FeatureView, "relation" | "name">,
+  catalogue: Catalogue,
+): Catalogue["relations"][number] {
+  const relation = catalogue.relations.find(({ name }) => name === view.relation);
+  if (relation === undefined) {
+    throw new Error(`view ${view.name} reads ${view.relation}, which is no relation`);
+  }
+  return relation;
+}
+
+function relationTables(
+  views: readonly Pick<FeatureView, "relation" | "name" | "entity">[],
+  instants: Instants,
+  catalogue: Catalogue,
+  withoutPopulation: boolean,
+): Table[] {
+  const read = views.filter((view) => !(withoutPopulation && isPopulation(view.entity)));
+  const relations = new Set(
+    read.filter(({ relation }) => relation !== "").map((view) => relationOf(view, catalogue)),
+  );
+  return [...relations].flatMap((relation) => relation.sql(instants));
+}
+
+/** The relation that a spine is read from, as a view would name it; none where it reads facts. */
+function spineRelation(spine: Spine): Pick<FeatureView, "relation" | "name" | "entity"> {
+  return {
+    name: "spine",
+    entity: "customer",
+    relation: spine.entity === "customer" ? "" : "purchase",
+  };
+}
+
+function spineSql(spine: Spine, cutoff: number, instants: Instants): string {
+  switch (spine.entity) {
+    case "customer": {
+      const since =
+        "activeWithinDays" in spine
+          ? ` WHERE occurred_at_ms >= ${cutoff - spine.activeWithinDays * DAY_MS}`
+          : "";
+      return `SELECT DISTINCT customer_id FROM ${instants.visible(["order", "browse"])}${since}`;
+    }
+    case "pair":
+      return `SELECT customer_id, product FROM purchase GROUP BY customer_id, product HAVING count(*) >= ${spine.minimumPurchases}`;
+    case "customer_category":
+    case "product":
+    case "category": {
+      const keys = ENTITY_KEYS[spine.entity];
+      return `SELECT DISTINCT ${keys.join(", ")} FROM purchase WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(" AND ")}`;
+    }
+  }
+}
+
+function joinedSql(
+  { views }: Needed,
+  keys: readonly string[],
+  instants: Instants,
+  nameOf: (view: FeatureView) => string,
+  populationKeys: readonly string[] = [],
+): string {
+  const columns = views.flatMap(({ view, features }) =>
+    features.map(({ name, whenUnknown }) =>
+      whenUnknown === null
+        ? `${nameOf(view)}.${name}`
+        : `coalesce(${nameOf(view)}.${name}, ${whenUnknown}) AS ${name}`,
+    ),
+  );
+  const joins = views.map(({ view }) => {
+    const on = isPopulation(view.entity)
+      ? [...ENTITY_KEYS[view.entity], ...populationKeys]
+      : keysOf(view, instants);
+    const table = isPopulation(view.entity) ? nameOf(view) : `view_${view.name}`;
+    return `LEFT JOIN ${table} ON ${on.map((key) => `${table}.${key} = s.${key}`).join(" AND ")}`;
+  });
+  return `SELECT ${[...keys.map((key) => `s.${key}`), ...columns].join(", ")} FROM spine s ${joins.join(" ")}`;
+}
+
+/** One table per layer of derived features: each reads what is above it. */
+function derivedTables(derived: readonly DerivedFeature[], cutoff: string): Table[] {
+  const tables: Table[] = [];
+  let left = [...derived];
+  for (let layer = 0; left.length > 0; layer++) {
+    const names = new Set(left.map(({ name }) => name));
+    const now = left.filter(({ expression }) => !expression.reads.some((name) => names.has(name)));
+    const from = layer === 0 ? "joined" : `derived_${layer - 1}`;
+    const columns = now.map(({ name, expression, whenUnknown }) =>
+      whenUnknown === null
+        ? `${expression.sql(cutoff)} AS ${name}`
+        : `coalesce(${expression.sql(cutoff)}, ${whenUnknown}) AS ${name}`,
+    );
+    tables.push([`derived_${layer}`, `SELECT *, ${columns.join(", ")} FROM ${from}`]);
+    left = left.filter((feature) => !now.includes(feature));
+  }
+  return tables;
+}
+
+function observedIntervals(label: Label, cutoff: number): number {
+  return Math.max(
+    0,
+    Math.min(label.count, Math.floor((label.knownBefore - cutoff) / label.lengthMs)),
+  );
+}
+
+function labelSql(label: Label, cutoff: number, keys: readonly string[]): string {
+  const end = cutoff + observedIntervals(label, cutoff) * label.lengthMs;
+  const columns = keys.map((key) => `o.${key}`).join(", ");
+  return `SELECT ${columns}, CAST(floor((min(o.occurred_at_ms) - ${cutoff}) / ${label.lengthMs}) AS INTEGER) AS event_interval
+    FROM fact o LEFT JOIN (
+      SELECT line_key, sum(quantity) AS quantity FROM fact
+      WHERE kind = 'refund' AND occurred_at_ms < ${label.knownBefore} AND known_at_ms < ${label.knownBefore} AND line_key IS NOT NULL GROUP BY line_key
+    ) r ON r.line_key = o.line_key
+    WHERE o.kind = 'order' AND o.occurred_at_ms >= ${cutoff} AND o.occurred_at_ms < ${end} AND o.known_at_ms < ${label.knownBefore}
+      AND o.quantity - coalesce(r.quantity, 0) > 0
+    GROUP BY ${columns}`;
+}
+
+/** The instants of the start of a day, for population features. */
+export function atStartOfDay(
+  instant: number,
+  dialect: Instants["dialect"],
+): { readonly day: number; readonly instants: Instants } {
+  const day = instant - (instant % DAY_MS);
+  return { day, instants: atCutoff(day, dialect) };
+}

@@ -1,0 +1,103 @@
+import { DAY_MS } from "../base/index.ts";
+import { type AggregationContext, aggregateSql } from "./aggregation-sql.ts";
+import { ENTITY_KEYS, type FeatureView, isPopulation, type Measure } from "./feature-view.ts";
+import type { Instants, Relation } from "./relation.ts";
+
+const MINUTE_MS = 60_000;
+
+/** The columns by which a view's rows are told apart at these instants. */
+export function keysOf(view: Pick<FeatureView, "entity">, instants: Instants): readonly string[] {
+  return [...ENTITY_KEYS[view.entity], ...(isPopulation(view.entity) ? [] : instants.keys)];
+}
+
+/** How a view reads its relation: its scales, and which column holds what. */
+export function contextOf(
+  view: FeatureView,
+  relation: Relation,
+): Pick<AggregationContext, "firstAt" | "scaleOf" | "gapScale" | "gapOver"> {
+  const measures = new Map(view.measures?.map((measure) => [measure.name, measure]));
+  return {
+    firstAt: view.per !== undefined || relation.hasFirstAt ? "first_at_ms" : "at_ms",
+    scaleOf: (column) => {
+      if (column === "length") {
+        return MINUTE_MS;
+      }
+      const measure = measures.get(column);
+      return relation.scales[measure === undefined ? column : (measure.of ?? "")] ?? 1;
+    },
+    gapScale: view.gap === "at_ms" ? DAY_MS : 1,
+    gapOver: view.gap ?? "at_ms",
+  };
+}
+
+/** A view's common table expressions [name, SQL]: its grain, its gaps, and its features by entity, named `view_<name>`. */
+export function viewSql(
+  view: FeatureView,
+  relation: Relation,
+  instants: Instants,
+  wanted: ReadonlySet<string>,
+): readonly (readonly [string, string])[] {
+  const keys = keysOf(view, instants).join(", ");
+  const tables: (readonly [string, string])[] = [];
+  let from = view.relation;
+  if (view.per !== undefined) {
+    from = `grain_${view.name}`;
+    tables.push([from, grainSql(view, relation, instants)]);
+  } else if (view.where !== undefined) {
+    from = `(SELECT * FROM ${from} WHERE ${view.where.sql(instants.dialect)})`;
+  }
+  if (view.gap !== undefined) {
+    const within = [...keysOf(view, instants), ...(view.gapWithin ?? [])].join(", ");
+    const sql = `SELECT *, ${view.gap} - lag(${view.gap}) OVER (PARTITION BY ${within} ORDER BY ${view.gap}) AS gap FROM ${from}`;
+    from = `gap_${view.name}`;
+    tables.push([from, sql]);
+  }
+  const context = {
+    ...contextOf(view, relation),
+    dialect: instants.dialect,
+    cutoff: instants.cutoff,
+  };
+  const features = view.features
+    .filter(({ name }) => wanted.has(name))
+    .map(({ name, aggregation }) => `${aggregateSql(aggregation, context)} AS ${name}`);
+  const known = ENTITY_KEYS[view.entity].map((key) => `${key} IS NOT NULL`).join(" AND ");
+  tables.push([
+    `view_${view.name}`,
+    `SELECT ${[keys, ...features].join(", ")} FROM ${from} WHERE ${known} GROUP BY ${keys}`,
+  ]);
+  return tables;
+}
+
+function grainSql(view: FeatureView, relation: Relation, instants: Instants): string {
+  const per = view.per ?? [];
+  const by = [...new Set([...keysOf(view, instants), ...per])].join(", ");
+  const tests = [
+    ...per.map((column) => `${column} IS NOT NULL`),
+    ...(view.where === undefined ? [] : [view.where.sql(instants.dialect)]),
+  ];
+  const firstAt = relation.hasFirstAt ? "first_at_ms" : "at_ms";
+  const measures = (view.measures ?? []).map(
+    (measure) => `${measureSql(measure, instants)} AS ${measure.name}`,
+  );
+  const columns = [
+    by,
+    "max(at_ms) AS at_ms",
+    `min(${firstAt}) AS first_at_ms`,
+    `max(at_ms) - min(${firstAt}) AS length`,
+    "count(*) AS n",
+    ...measures,
+  ];
+  return `SELECT ${columns.join(", ")} FROM ${view.relation} WHERE ${tests.join(" AND ")} GROUP BY ${by}`;
+}
+
+function measureSql({ kind, of, where }: Measure, { dialect }: Instants): string {
+  const test = where?.sql(dialect);
+  switch (kind) {
+    case "count":
+      return test === undefined ? "count(*)" : `sum(CASE WHEN ${test} THEN 1 ELSE 0 END)`;
+    case "sum":
+      return `sum(${test === undefined ? (of ?? "") : `CASE WHEN ${test} THEN ${of ?? ""} ELSE 0 END`})`;
+    case "last_at":
+      return `max(${test === undefined ? "at_ms" : `CASE WHEN ${test} THEN at_ms END`})`;
+  }
+}

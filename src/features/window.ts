@@ -1,0 +1,15 @@
+import { DAY_MS } from "../base/index.ts";
+
+/** A span that ends at the cutoff, half-open: [cutoff - span, cutoff). */
+export type Window = `${number}${"m" | "h" | "d"}`;
+
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: DAY_MS } as const;
+
+/** A window's length in milliseconds. Throws on anything that is not a number and m, h or d. */
+export function windowMs(window: Window): number {
+  const [, count, unit] = /^(\d+)([mhd])$/.exec(window) ?? [];
+  if (count === undefined || unit === undefined) {
+    throw new Error(`expected a window such as 30m, 1h or 7d, got "${window}"`);
+  }
+  return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+}
