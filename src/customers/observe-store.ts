@@ -145,5 +145,7 @@ function lineOf(row: SqlRow): SeenLine {
     traits: text("traits"),
     consent: text("consent"),
     isClaim: row["is_claim"] === true,
+    category: null,
+    device: null,
   };
 }

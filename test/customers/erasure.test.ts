@@ -349,7 +349,7 @@ const NAMELESS = new Set(
    erasure.signature history_file.import_run_id history_file.name history_file.source identifier.source identifier.status
    identifier.type identifier_activity.channel identifier_activity.source identifier_link.origin identifier_link.source
    identity_rules.rules identity_snapshot.file import_run.checksum import_run.file import_run.id import_run.known_at_rule
-   import_run.rejects_file import_run.source inbox.campaign inbox.channel inbox.currency inbox.event inbox.product_id
+   import_run.rejects_file import_run.source inbox.campaign inbox.category inbox.channel inbox.currency inbox.device inbox.event inbox.product_id
    inbox.product_name inbox.source inbox.type migration.name model_alias.alias model_alias.model
    model_alias.version_id model_version.card model_version.folder model_version.id model_version.kind model_version.model
    order_summary.currency order_summary.source prediction.product prediction_run.model prediction_run.version_id product.name
