@@ -7,6 +7,7 @@ import {
   type JsonObject,
   readNumber,
   readText,
+  storableText,
   valueAt,
 } from "./read-value.ts";
 import type { SegmentEvent } from "./segment-event.ts";
@@ -37,6 +38,10 @@ export interface EventLine {
   readonly channel: string | null;
   readonly campaign: string | null;
   readonly isClaim: boolean;
+  /** The product's, as the event says it. */
+  readonly category: string | null;
+  /** desktop, mobile or tablet. */
+  readonly device: string | null;
 }
 
 interface Product {
@@ -44,6 +49,7 @@ interface Product {
   readonly name: string | null;
   readonly quantity: number | null;
   readonly price: number | null;
+  readonly category: string | null;
 }
 
 interface Order {
@@ -56,7 +62,7 @@ interface Order {
   readonly products: readonly Product[];
 }
 
-const NO_PRODUCT: Product = { id: null, name: null, quantity: null, price: null };
+const NO_PRODUCT: Product = { id: null, name: null, quantity: null, price: null, category: null };
 const NO_ORDER: Order = {
   orderId: null,
   currency: null,
@@ -117,6 +123,8 @@ export function eventLines(event: SegmentEvent, rules: SourceRules): readonly Ev
       channel: event.channel,
       campaign: event.campaign,
       isClaim: event.isClaim,
+      category: product.category ?? order.single.category,
+      device: event.device,
     };
   });
 }
@@ -223,6 +231,8 @@ function readProduct(place: Place, rules: SourceRules, faults: Fault[]): Product
     name: text(place, "name", rules, faults),
     quantity: number(place, "quantity", rules, faults),
     price: number(place, "price", rules, faults),
+    // Not worth refusing an event for.
+    category: storableText(find(place, "category", rules)[0]) ?? null,
   };
 }
 

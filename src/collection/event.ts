@@ -13,6 +13,8 @@
  * strongest first, of everything the event names besides user id and anonymous id; `traits` a JSON object
  * of what it says of the person; `consent` one of purpose to true or false, with `jurisdiction` beside
  * them. `is_claim` marks what came with a public key, which anybody could have sent: it joins nobody.
+ * `category` is the product's, as the event says it; `device` is desktop, mobile, tablet or NULL. Files of
+ * before a column existed lack it.
  */
 export const HISTORY_COLUMNS = [
   ["source", "VARCHAR"],
@@ -38,6 +40,8 @@ export const HISTORY_COLUMNS = [
   ["traits", "VARCHAR"],
   ["consent", "VARCHAR"],
   ["is_claim", "BOOLEAN"],
+  ["category", "VARCHAR"],
+  ["device", "VARCHAR"],
 ] as const;
 
 /** Where an event happened. */

@@ -51,7 +51,7 @@ export function openInbox(store: Store, rejectedMax = REJECTED_MAX): Inbox {
   const addLine = sqlite.prepare(
     `INSERT INTO inbox (source, message_id, line, type, event, occurred_at_ms, known_at_ms, user_id, anonymous_id, order_id,
        product_id, product_name, quantity, price, currency, properties, channel, campaign, cost, identifiers, traits,
-       consent, is_claim) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       consent, is_claim, category, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const addRejected = openRejected(store, rejectedMax);
   const refuseErased = openErasedRefusal(store);
@@ -91,6 +91,8 @@ export function openInbox(store: Store, rejectedMax = REJECTED_MAX): Inbox {
         line.traits,
         line.consent,
         line.isClaim ? 1 : 0,
+        line.category,
+        line.device,
       );
     }
     countAccepted(counts, source, arrival.lines[0], arrival.notes);

@@ -71,6 +71,7 @@ export {
   type WriteKey,
 } from "./key-store.ts";
 export { learnImports } from "./known-import-store.ts";
+export { personOf, personSql, writtenAs } from "./line-person.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { forgetMessages } from "./message-store.ts";
 export { recordByOperator } from "./operator-store.ts";

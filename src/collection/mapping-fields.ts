@@ -130,6 +130,8 @@ export const fieldsSchema = z.strictObject({
   currency: textSchema.optional(),
   channel: channelSchema.optional(),
   campaign: textSchema.optional(),
+  category: textSchema.optional(),
+  device: textSchema.optional(),
   cost: numberSchema.optional(),
   identifiers: identifiersSchema,
   traits: z

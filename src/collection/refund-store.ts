@@ -2,6 +2,7 @@ import { type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts"
 import { HISTORY_COLUMNS } from "./event.ts";
 import { EventName } from "./event-names.ts";
 import { historySql, sourceMappings } from "./history-store.ts";
+import { personSql } from "./line-person.ts";
 import { parseMapping } from "./mapping.ts";
 import {
   matchRefunds,
@@ -26,7 +27,7 @@ export async function createLinkedHistory(duckdb: DuckDb, store: Store): Promise
   await duckdb.run(
     `CREATE TEMP TABLE refund AS
      SELECT row_number() OVER (ORDER BY source, message_id, line) AS request, * REPLACE (abs(quantity) AS quantity),
-            ${personSql("")} AS person
+            ${personSql()} AS person
      FROM history_line WHERE ${IS_REFUND}`,
   );
   await duckdb.run(
@@ -70,12 +71,6 @@ export async function exportRefunds(store: Store, file: string): Promise<number>
   } finally {
     duckdb.close();
   }
-}
-
-/** Whom a line names, by the strongest of its identifiers, a claim by its visitor; only equal names match. */
-function personSql(prefix: string): string {
-  return `CASE WHEN coalesce(${prefix}is_claim, false) THEN ${prefix}anonymous_id
-    ELSE coalesce(${prefix}user_id, json_extract_string(${prefix}identifiers, '$[0]'), ${prefix}anonymous_id) END`;
 }
 
 /** What a source's latest mapping says of its refunds. */

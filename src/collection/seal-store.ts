@@ -40,6 +40,8 @@ const COPIED = [
   ["traits", "traits", "VARCHAR"],
   ["consent", "consent", "VARCHAR"],
   ["is_claim", "is_claim", "DOUBLE"],
+  ["category", "category", "VARCHAR"],
+  ["device", "device", "VARCHAR"],
 ] as const;
 
 /**

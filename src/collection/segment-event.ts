@@ -7,6 +7,7 @@ import {
   type PersonalParts,
   traitsOf,
 } from "./call-person.ts";
+import { deviceOf } from "./device.ts";
 import { type Channel, EVENT_TYPES, type EventType } from "./event.ts";
 import {
   type Fault,
@@ -38,6 +39,7 @@ export interface SegmentEvent {
   readonly consent: string | null;
   readonly channel: Channel | null;
   readonly campaign: string | null;
+  readonly device: string | null;
   readonly isClaim: boolean;
   /** What there is to count of it; reading its lines adds to it. */
   readonly notes: Note[];
@@ -151,6 +153,7 @@ function eventOf(call: Call, messageId: string, envelope: Envelope): SegmentEven
     consent: consentOf(context, rules, notes),
     channel: channelOf(call, name, rules),
     campaign: campaignOf(properties, context, rules),
+    device: deviceOf(context),
     isClaim,
     notes,
   };

@@ -17,12 +17,14 @@ const PROPERTY_NAMES = [
   "name",
   "quantity",
   "price",
+  "category",
   "products",
   "products[].product_id",
   "products[].sku",
   "products[].name",
   "products[].quantity",
   "products[].price",
+  "products[].category",
 ] as const;
 export type PropertyName = (typeof PROPERTY_NAMES)[number];
 

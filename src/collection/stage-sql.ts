@@ -1,4 +1,5 @@
 import { literal, quoted } from "../base/index.ts";
+import { deviceSql } from "./device.ts";
 import { errorSql } from "./error-sql.ts";
 import {
   type CellOf,
@@ -248,7 +249,7 @@ function timeColumns({ part, now }: StagePart, cell: CellOf): [string, string][]
 /** Columns that only some mappings have; the first line of an event speaks for all. */
 function optionalColumns(stage: StagePart, cell: CellOf): [string, string][] {
   const { part, unmapped, shape } = stage;
-  const { channel, campaign, cost, traits, consent } = part.fields;
+  const { channel, campaign, category, device, cost, traits, consent } = part.fields;
   const onFirst = (sql: string): string =>
     isLined(part) ? `CASE WHEN "#line" = 0 THEN ${sql} END` : sql;
   const event = part.type === "identify" ? "NULL" : eventSql(part, cell);
@@ -256,6 +257,8 @@ function optionalColumns(stage: StagePart, cell: CellOf): [string, string][] {
   const columns: [string, string | undefined][] = [
     ["channel", channelSql(channel, part.type === "identify", event, cell)],
     ["campaign", campaign === undefined ? undefined : textSql(campaign, cell)],
+    ["category", category === undefined ? undefined : textSql(category, cell)],
+    ["device", device === undefined ? undefined : deviceSql(textSql(device, cell))],
     [
       "cost",
       cost === undefined ? undefined : onFirst(numberSql(cost, numberCell(stage, cost, cell))),

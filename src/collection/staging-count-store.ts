@@ -162,6 +162,8 @@ const COLUMN_OF: Readonly<Record<string, string>> = {
   price: "price",
   currency: "currency",
   campaign: "campaign",
+  category: "category",
+  device: "device",
   cost: "cost",
 };
 

@@ -22,17 +22,27 @@ export function countCustomers(store: Store): number {
 }
 
 /**
- * The id of the customer behind an identifier, which may be written as people write it (an e-mail address
- * in capitals). Throws `not-found` where there is none.
+ * Looks up the customer behind an identifier, through a statement that is prepared once; undefined where
+ * there is none. The identifier may be written as people write it (an e-mail address in capitals).
  */
-export function findCustomerId(store: Store, { type, value }: Identifier): number {
+export function openCustomerIds(store: Store): (identifier: Identifier) => number | undefined {
   const find = store.sqlite
     .prepare<[string, string], number | null>(
       "SELECT customer_id FROM identifier WHERE type = ? AND value = ?",
     )
     .pluck();
-  const id = find.get(type, value) ?? find.get(type, normaliseIdentifier(type, value) ?? "");
-  if (id === undefined || id === null) {
+  return ({ type, value }) =>
+    find.get(type, value) ?? find.get(type, normaliseIdentifier(type, value) ?? "") ?? undefined;
+}
+
+/**
+ * The id of the customer behind an identifier, as `openCustomerIds` finds it. Throws `not-found` where
+ * there is none.
+ */
+export function findCustomerId(store: Store, identifier: Identifier): number {
+  const { type } = identifier;
+  const id = openCustomerIds(store)(identifier);
+  if (id === undefined) {
     const advice = type === "phone" ? "; write numbers with their country, as in +31612345678" : "";
     throw new ServiceError("not-found", `no customer has this ${type}${advice}`, { field: type });
   }

@@ -1,4 +1,5 @@
 import type { Sqlite, Store } from "../base/index.ts";
+import { personOf } from "../collection/index.ts";
 import { statementsOf } from "./consent.ts";
 import { type ConsentWriter, openConsentWriter } from "./consent-store.ts";
 import { blocker } from "./identity-rules.ts";
@@ -71,7 +72,8 @@ function takeLine(desk: Desk, line: SeenLine, identifierId: number): void {
   if (part !== undefined) {
     desk.profiles.addOrder(part);
   }
-  desk.profiles.addRecent({ ...line, identifierId });
+  const person = personOf(line);
+  desk.profiles.addRecent({ ...line, identifierId, person, isClaim: line.isClaim ? 1 : 0 });
   takeStatements(desk, line, identifierId);
 }
 

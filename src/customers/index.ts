@@ -1,6 +1,13 @@
 /** Customers: who it was. Every identifier belongs to one customer; consent is kept per purpose. */
 export type { Consent } from "./consent-store.ts";
-export { type Customer, countCustomers, findCustomer, listCustomers } from "./customer-store.ts";
+export { type CustomerLine, openCustomerLines } from "./customer-line-store.ts";
+export {
+  type Customer,
+  countCustomers,
+  findCustomer,
+  listCustomers,
+  openCustomerIds,
+} from "./customer-store.ts";
 export {
   type Decision,
   DUPLICATE_STATUSES,

@@ -1,11 +1,11 @@
 import { type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts";
-import { EventName, historySql, REFUND_EVENTS } from "../collection/index.ts";
+import { EventName, historySql, personSql, REFUND_EVENTS } from "../collection/index.ts";
+import { IS_ORDER_LINE, LINES_AGE_MS, LINES_MAX, LINES_MIN } from "./kept-lines.ts";
 import type { SeenLine } from "./observation.ts";
 import {
   type Activity,
   NO_CHANNEL,
   type OrderPart,
-  RECENT_LINES_MAX,
   type RecentLine,
 } from "./profile-write-store.ts";
 
@@ -96,11 +96,14 @@ const ORDERS = `SELECT identifier_id AS "identifierId", source, coalesce(order_i
     max(CASE WHEN ${IS_WHOLE} THEN 1 ELSE 0 END) AS "isCancelled"
   FROM owned WHERE ${IS_ORDER} OR ${IS_REFUND} GROUP BY ALL`;
 
+/** What may stay at hand of these files; whatever else an identifier has is not known here (trim-store.ts). */
 const RECENT = `SELECT CAST(identifier_id AS DOUBLE) AS "identifierId", occurred_at_ms AS "occurredAt", source, message_id AS "messageId", line,
     known_at_ms AS "knownAt", type, event, channel, order_id AS "orderId", product_id AS "productId", product_name AS "productName",
-    quantity, price, currency
+    quantity, price, currency, category, device, campaign, ${personSql()} AS person, CAST(coalesce(is_claim, false) AS INTEGER) AS "isClaim"
   FROM owned
-  QUALIFY row_number() OVER (PARTITION BY identifier_id ORDER BY occurred_at_ms DESC, source, message_id, line) <= ${RECENT_LINES_MAX}
+  WINDOW latest AS (PARTITION BY identifier_id, coalesce(${IS_ORDER_LINE}, false) ORDER BY occurred_at_ms DESC, source DESC, message_id DESC, line DESC)
+  QUALIFY ${IS_ORDER_LINE} OR row_number() OVER latest <= ${LINES_MIN}
+    OR (row_number() OVER latest <= ${LINES_MAX} AND occurred_at_ms >= first_value(occurred_at_ms) OVER latest - ${LINES_AGE_MS})
   ORDER BY identifier_id, occurred_at_ms, source, message_id, line`;
 
 /** Rows of a query as objects, a chunk at a time. */
@@ -145,5 +148,7 @@ function lineOf(row: SqlRow): SeenLine {
     traits: text("traits"),
     consent: text("consent"),
     isClaim: row["is_claim"] === true,
+    category: null,
+    device: null,
   };
 }

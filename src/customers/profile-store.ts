@@ -165,10 +165,14 @@ const ORDERS = `SELECT source, order_id AS orderId, ordered_at AS orderedAt, las
     round(amount, 4) AS amount, refunded_quantity AS refundedQuantity, round(refunded_amount, 4) AS refundedAmount, is_cancelled AS isCancelled
   FROM (${WHOLE_ORDERS}) ORDER BY coalesce(ordered_at, last_at) DESC, source, order_id LIMIT ?`;
 
+/** A profile tells of the latest lines of each identifier; more stay at hand for features. */
+const IS_RECENT = `r.identifier_id = i.id AND r.occurred_at >= coalesce((
+  SELECT occurred_at FROM recent_event WHERE identifier_id = i.id ORDER BY occurred_at DESC LIMIT 1 OFFSET 999), 0)`;
+
 const RECENT = `SELECT coalesce(r.event, r.type) AS event, count(*) AS count, max(r.occurred_at) AS lastAt
-  ${OWN} recent_event r ON r.identifier_id = i.id WHERE i.customer_id = ? AND r.line = 0 GROUP BY 1 ORDER BY 2 DESC, 1`;
+  ${OWN} recent_event r ON ${IS_RECENT} WHERE i.customer_id = ? AND r.line = 0 GROUP BY 1 ORDER BY 2 DESC, 1`;
 
 const TIMELINE = `SELECT r.occurred_at AS occurredAt, r.source, r.channel, r.type, r.event, r.order_id AS orderId, r.product_id AS productId,
     r.product_name AS productName, r.quantity, r.price, r.currency
-  ${OWN} recent_event r ON r.identifier_id = i.id WHERE i.customer_id = ?
+  ${OWN} recent_event r ON ${IS_RECENT} WHERE i.customer_id = ?
   ORDER BY r.occurred_at DESC, r.source, r.message_id, r.line LIMIT ?`;

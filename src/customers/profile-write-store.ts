@@ -1,6 +1,8 @@
 import type { Sqlite } from "../base/index.ts";
 import { EventName, REFUND_EVENTS } from "../collection/index.ts";
+import { EVENTS_BETWEEN_TRIMS } from "./kept-lines.ts";
 import type { SeenLine } from "./observation.ts";
+import { openTrim } from "./trim-store.ts";
 
 /** Events of an identifier from a source, over a channel. Instants in epoch milliseconds. */
 export interface Activity {
@@ -29,7 +31,7 @@ export interface OrderPart {
   readonly isCancelled: number;
 }
 
-/** A line in a person's timeline. */
+/** A line that stays at hand. */
 export type RecentLine = Pick<
   SeenLine,
   | "occurredAt"
@@ -46,7 +48,15 @@ export type RecentLine = Pick<
   | "quantity"
   | "price"
   | "currency"
-> & { readonly identifierId: number };
+  | "category"
+  | "device"
+  | "campaign"
+> & {
+  readonly identifierId: number;
+  /** Whom the line names, as refunds match lines (personOf). */
+  readonly person: string | null;
+  readonly isClaim: number;
+};
 
 /** Something a person is said to be. */
 export interface Trait {
@@ -65,25 +75,25 @@ export interface ProfileWriter {
   addOrder(part: OrderPart): void;
   /** Adds a line once, however often it is told. */
   addRecent(line: RecentLine): void;
-  /** Keeps the latest lines of an identifier. */
+  /** Removes what need not stay at hand of an identifier, once in a number of its events; call it after addActivity. */
   trimRecent(identifierId: number): void;
   /** The latest word on a trait counts. */
   addTrait(trait: Trait): void;
 }
-
-/** How many lines of a person's identifier stay at hand; the history has all. */
-export const RECENT_LINES_MAX = 1_000;
 
 /** A channel nobody named. */
 export const NO_CHANNEL = "unknown";
 
 /** The writer of a store's profiles. */
 export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
-  const activity = sqlite.prepare(
-    `INSERT INTO identifier_activity VALUES (@identifierId, @source, @channel, @eventCount, @firstAt, @lastAt)
+  const activity = sqlite
+    .prepare<[Activity], number>(
+      `INSERT INTO identifier_activity VALUES (@identifierId, @source, @channel, @eventCount, @firstAt, @lastAt)
      ON CONFLICT (identifier_id, source, channel) DO UPDATE SET event_count = event_count + excluded.event_count,
-       first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)`,
-  );
+       first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)
+     RETURNING event_count`,
+    )
+    .pluck();
   const order = sqlite.prepare(
     `INSERT INTO order_summary VALUES (@identifierId, @source, @orderId, @orderedAt, @lastAt, @currency, @lineCount,
        @quantity, @amount, @refundedQuantity, @refundedAmount, @isCancelled)
@@ -97,12 +107,10 @@ export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
   );
   const recent = sqlite.prepare(
     `INSERT OR IGNORE INTO recent_event VALUES (@identifierId, @occurredAt, @source, @messageId, @line, @knownAt, @type, @event,
-       @channel, @orderId, @productId, @productName, @quantity, @price, @currency)`,
+       @channel, @orderId, @productId, @productName, @quantity, @price, @currency, @category, @device, @campaign, @person, @isClaim)`,
   );
-  const trim = sqlite.prepare(
-    `DELETE FROM recent_event WHERE identifier_id = @id AND occurred_at < (
-       SELECT occurred_at FROM recent_event WHERE identifier_id = @id ORDER BY occurred_at DESC LIMIT 1 OFFSET ${RECENT_LINES_MAX - 1})`,
-  );
+  const trim = openTrim(sqlite);
+  const due = new Set<number>();
   const trait = sqlite.prepare(
     `INSERT INTO trait VALUES (@identifierId, @name, @value, @source, @occurredAt, @knownAt)
      ON CONFLICT (identifier_id, name) DO UPDATE SET value = excluded.value, source = excluded.source,
@@ -110,10 +118,20 @@ export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
      WHERE (excluded.occurred_at, excluded.known_at, excluded.value) > (occurred_at, known_at, value)`,
   );
   return {
-    addActivity: (part) => void activity.run(part),
+    addActivity: (part) => {
+      const count = activity.get(part) ?? 0;
+      const lot = (events: number): number => Math.floor(events / EVENTS_BETWEEN_TRIMS);
+      if (lot(count) > lot(count - part.eventCount)) {
+        due.add(part.identifierId);
+      }
+    },
     addOrder: (part) => void order.run(part),
     addRecent: (line) => void recent.run(line),
-    trimRecent: (id) => void trim.run({ id }),
+    trimRecent: (id) => {
+      if (due.delete(id)) {
+        trim(id);
+      }
+    },
     addTrait: (part) => void trait.run(part),
   };
 }

@@ -172,6 +172,9 @@ async function resolveFile(
       desk.profiles.addOrder(order);
     }
     const owning = new Set(activities.map((one) => one.identifierId));
+    for (const owner of owning) {
+      desk.profiles.trimRecent(owner);
+    }
     for (const customer of customersOf(desk, new Set([...said, ...owning]))) {
       changed.add(customer);
     }
@@ -217,12 +220,10 @@ async function takeGroups(
 }
 
 async function takeRecent(desk: Desk, observer: FileObserver): Promise<void> {
-  const owners = new Set<number>();
   let waiting: Parameters<ProfileWriter["addRecent"]>[0][] = [];
   const store = desk.sqlite.transaction(() => {
     for (const line of waiting) {
       desk.profiles.addRecent(line);
-      owners.add(line.identifierId);
     }
     waiting = [];
   });
@@ -233,9 +234,4 @@ async function takeRecent(desk: Desk, observer: FileObserver): Promise<void> {
     }
   }
   store();
-  desk.sqlite.transaction(() => {
-    for (const owner of owners) {
-      desk.profiles.trimRecent(owner);
-    }
-  })();
 }

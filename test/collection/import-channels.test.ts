@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { ServiceError, type Store } from "../../src/base/index.ts";
+import { literal, ServiceError, type Store } from "../../src/base/index.ts";
 import {
+  compactHistory,
+  historyFiles,
   type ImportReport,
   importFile,
   type Mapping,
@@ -138,6 +140,64 @@ describe("collection/import: channels", () => {
       expect(report.identifiers).to.deep.equal({ email: rows.length });
       const [found] = await historyRows(store, `identifiers = '[["email","p59999@example.com"]]'`);
       expect(found).to.include({ type: "identify" });
+    });
+  });
+
+  it("says the category of each line and the kind of device, also beside files of before", async () => {
+    const mapping = parseMapping({
+      source: "kassa",
+      event: [{ name: "Order Completed" }],
+      knownAt: "occurredAt",
+      lines: "items",
+      fields: {
+        messageId: "no",
+        occurredAt: { column: "at" },
+        productId: "items[].sku",
+        category: { column: ["items[].group", "group"], missing: ["-"] },
+        device: "on",
+      },
+    });
+    const order = (no: string, on: string): string =>
+      JSON.stringify({
+        ...{ no, on, at: `2024-01-0${no}T10:00:00Z`, group: "All" },
+        items: [{ sku: "A", group: "Soap" }, { sku: "B", group: "-" }, { sku: "C" }],
+      });
+    await withStore(async (store, folder) => {
+      await importText(store, folder, "old.jsonl", [order("1", "tablet")], mapping);
+      const [name = ""] = historyFiles(store);
+      const file = literal(join(store.path("history"), name));
+      const duckdb = await store.openDuckDb();
+      await duckdb.run(`CREATE TABLE old AS SELECT * EXCLUDE (category, device) FROM ${file}`);
+      await duckdb.run(`COPY old TO ${file} (FORMAT parquet)`);
+      duckdb.close();
+      const told = async (): Promise<unknown[]> =>
+        (await historyRows(store)).map((row) => [row["category"], row["device"]]);
+      const before = [
+        [null, null],
+        [null, null],
+        [null, null],
+      ];
+      expect(await told()).to.deep.equal(before);
+      await importText(store, folder, "2.jsonl", [order("2", "Smartphone")], mapping);
+      await importText(store, folder, "3.jsonl", [order("3", "smart tv")], mapping);
+      const both = [
+        ...before,
+        ...[
+          ["Soap", "mobile"],
+          ["All", "mobile"],
+          ["All", "mobile"],
+        ],
+        ...[
+          ["Soap", null],
+          ["All", null],
+          ["All", null],
+        ],
+      ];
+      expect(await told()).to.deep.equal(both);
+      const limits = { filesMin: 3, fullBytes: 2 ** 30, filesMax: 10 };
+      await compactHistory(store, { limits });
+      expect(historyFiles(store)).to.have.lengthOf(1);
+      expect(await told()).to.deep.equal(both);
     });
   });
 

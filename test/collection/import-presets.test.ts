@@ -163,6 +163,7 @@ describe("collection/presets", () => {
         ["26", "store", "2024-03-23T10:00:00.000Z"],
         ["26", "store", "2024-03-25T10:00:00.000Z"],
       ]);
+      expect(rows.map((row) => row["device"])).to.deep.equal(["tablet", "tablet", null, null]);
       expect(rows[1]?.["identifiers"]).to.equal(
         '[["email","eva@example.nl"],["phone","+31182123456"]]',
       );
@@ -203,6 +204,13 @@ describe("collection/presets", () => {
         '{"advertising":true,"analytics":true}',
         null,
         '{"advertising":false,"analytics":false}',
+      ]);
+      expect(others.map((row) => [row["category"], row["device"]])).to.deep.equal([
+        [null, "mobile"],
+        ["Apparel", "desktop"],
+        ["Apparel", null],
+        [null, null],
+        [null, null],
       ]);
       const parquet = join(folder, "events.parquet");
       const duckdb = await store.openDuckDb();

@@ -25,6 +25,8 @@ interface Row {
   readonly traits: string | null;
   readonly consent: string | null;
   readonly is_claim: number;
+  readonly category: string | null;
+  readonly device: string | null;
 }
 
 const rowsOf = (store: Store): Row[] =>
@@ -205,6 +207,67 @@ describe("live calls in the history's columns", () => {
     });
     await rowsUnder({ channel: "store" }, [{ type: "page" }, { event: "Email Opened" }], (rows) => {
       expect(rows.map(({ channel }) => channel)).to.deep.equal(["store", "email"]);
+    });
+  });
+
+  it("say the product's category, of the line or of the event, and nothing of a page's", async () => {
+    const calls = [
+      { event: "Product Viewed", properties: { product_id: "A", category: " Soap " } },
+      { event: "Product List Viewed", properties: { category: "Towels" } },
+      { event: "Product Viewed", properties: { product_id: "A", category: { id: 1 } } },
+      {
+        event: "Order Completed",
+        properties: {
+          category: "Bath",
+          products: [
+            { product_id: "A", category: "Soap" },
+            { product_id: "B" },
+            { product_id: "C", soort: { naam: "Kaas" }, category: "Food" },
+          ],
+        },
+      },
+      { type: "page", category: "Help", properties: { category: "Help" } },
+    ];
+    const rules = { properties: { "products[].category": "soort.naam" } };
+    await rowsUnder(rules, calls, (rows) => {
+      expect(rows.map(({ category }) => category)).to.deep.equal([
+        ...["Soap", "Towels", null, "Soap", "Bath", "Kaas", null],
+      ]);
+    });
+    await rowsUnder({ properties: { category: "soort" } }, calls.slice(0, 1), (rows) => {
+      expect(rows[0]?.category).to.equal("Soap", "ours, where theirs is not there");
+    });
+  });
+
+  it("say the kind of device: as it is stated, hinted or read from the user agent", async () => {
+    const agents = {
+      "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148": "mobile",
+      "Mozilla/5.0 (iPad; CPU OS 12_2 like Mac OS X) Mobile/15E148": "tablet",
+      "Mozilla/5.0 (Linux; Android 14; Pixel 8) Chrome/120.0 Mobile Safari/537.36": "mobile",
+      "Mozilla/5.0 (Linux; Android 13; SM-X200) Chrome/120.0 Safari/537.36": "tablet",
+      "Mozilla/5.0 (Android 13; Tablet; rv:120.0) Firefox/120.0": "tablet",
+      "Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Tablet PC 2.0)": "desktop",
+      "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Firefox/120.0": "desktop",
+    };
+    const iPhone = Object.keys(agents)[0];
+    const contexts: readonly (readonly [object, string | null])[] = [
+      ...Object.entries(agents).map(([userAgent, device]) => [{ userAgent }, device] as const),
+      [{ device: { type: "iOS", model: "iPhone15,2" } }, "mobile"],
+      [{ device: { type: "ios", model: "iPad13,1" } }, "tablet"],
+      [{ device: { type: "Android" } }, "mobile"],
+      [{ device: { type: "desktop" }, userAgent: iPhone }, "desktop"],
+      [{ device: { type: "smart tv" }, userAgent: iPhone }, "mobile"],
+      [{ userAgentData: { mobile: true, platform: "Android" }, userAgent: "x" }, "mobile"],
+      [{ userAgentData: { mobile: false, platform: "Android" } }, "tablet"],
+      [{ userAgentData: { mobile: false, platform: "macOS" }, userAgent: iPhone }, "desktop"],
+      [{ userAgentData: { mobile: "yes" } }, null],
+      [{ device: { type: 7 }, userAgentData: [], userAgent: 7 }, null],
+      [{ device: "ios", userAgent: " " }, null],
+      [{}, null],
+    ];
+    const calls = contexts.map(([context]) => ({ context }));
+    await rowsUnder({}, calls, (rows) => {
+      expect(rows.map(({ device }) => device)).to.deep.equal(contexts.map(([, device]) => device));
     });
   });
 

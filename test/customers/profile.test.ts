@@ -50,6 +50,8 @@ function line(changes: Partial<EventLine>): EventLine {
     traits: null,
     consent: null,
     isClaim: false,
+    category: null,
+    device: null,
     ...changes,
   };
 }

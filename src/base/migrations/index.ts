@@ -6,6 +6,7 @@ import { historySchema } from "./0005-history.ts";
 import { importSchema } from "./0006-import.ts";
 import { liveSchema } from "./0007-live.ts";
 import { rightsSchema } from "./0008-rights.ts";
+import { columnsSchema } from "./0010-columns.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
 export const migrations: readonly { readonly name: string; readonly sql: string }[] = [
@@ -17,4 +18,5 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
   { name: "0006-import", sql: importSchema },
   { name: "0007-live", sql: liveSchema },
   { name: "0008-rights", sql: rightsSchema },
+  { name: "0010-columns", sql: columnsSchema },
 ];

@@ -1,5 +1,5 @@
 import { quoted, type Sqlite, type Store } from "../../base/index.ts";
-import { forgetMessages } from "../../collection/index.ts";
+import { forgetMessages, writtenAs } from "../../collection/index.ts";
 import type { MessageKey } from "./person-history-store.ts";
 import { createMatcher, ERASED, type PersonMatcher } from "./person-matcher.ts";
 import {
@@ -55,6 +55,7 @@ export function eraseRows(
   const changed = [
     ...redactReasons(sqlite, matcher, all),
     { table: "trait", removed: 0, changed: redactTraits(sqlite, matcher) },
+    { table: "recent_event", removed: 0, changed: forgetNames(sqlite, person) },
   ];
   sqlite.prepare("UPDATE resolve_position SET identity_version = identity_version + 1").run();
   recount(sqlite);
@@ -219,6 +220,18 @@ function redactTraits(sqlite: Sqlite, matcher: PersonMatcher): number {
     }
   }
   return changed;
+}
+
+/** Others' lines that name the person, such as by a user id that many share. */
+function forgetNames(sqlite: Sqlite, { identifiers }: Person): number {
+  const texts = identifiers.map(({ type, value }) =>
+    type === "user_id" || type === "anonymous_id" ? value : writtenAs([type, value]),
+  );
+  return sqlite
+    .prepare(
+      "UPDATE recent_event SET person = NULL WHERE person IN (SELECT value FROM json_each(?))",
+    )
+    .run(JSON.stringify(texts)).changes;
 }
 
 /** Counts of members and predictions say what is there. */
