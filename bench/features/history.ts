@@ -109,7 +109,7 @@ function historyRowsSql(events: string): string {
       '{"category":"' || category || '","session_id":"' || session_id || '"}' AS properties,
       CASE type WHEN 'email' THEN 'email' ELSE 'web' END AS channel, NULL::VARCHAR AS campaign, NULL::DOUBLE AS cost,
       NULL::VARCHAR AS identifiers, NULL::VARCHAR AS traits, NULL::VARCHAR AS consent, false AS is_claim
-    FROM (${events}) ORDER BY event_id`;
+    FROM (${events})`;
 }
 
 /** One identifier each, numbered in the order of first sight, as resolving does. */
