@@ -31,6 +31,11 @@ export function figureOf(values: readonly number[], unit: string): Figure {
   return { mean, interval: [Math.min(...values), Math.max(...values)], unit, runs: values.length };
 }
 
+/** The middle one of several values, the upper of two. */
+export function medianOf(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 /** Where, when and on what a benchmark ran. */
 export function circumstances(
   name: string,
@@ -65,6 +70,13 @@ export function writeResult(result: BenchResult): void {
   writeFileSync(join(import.meta.dirname, "README.md"), [head, ...results.map(section)].join("\n"));
 }
 
+function digitsOf({ unit, mean }: Figure): number {
+  if (unit === "s") {
+    return mean < 10 ? 2 : 0;
+  }
+  return ["rows", "MiB", "events/s"].includes(unit) ? 0 : 4;
+}
+
 function section(result: BenchResult): string {
   const figures = Object.entries(result.systems).filter(
     (entry): entry is [string, Readonly<Record<string, Figure>>] => !("absent" in entry[1]),
@@ -74,7 +86,7 @@ function section(result: BenchResult): string {
     if (figure === undefined) {
       return "-";
     }
-    const digits = ["s", "rows", "MiB", "events/s"].includes(figure.unit) ? 0 : 4;
+    const digits = digitsOf(figure);
     const [low, high] = figure.interval;
     return figure.runs === 1 || low === high
       ? figure.mean.toFixed(digits)

@@ -1,0 +1,150 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  generate,
+  moduleVersion,
+  peerFile,
+  pythonOf,
+  runChild,
+  runScript,
+  scriptFile,
+} from "./features/child.ts";
+import { type BenchResult, circumstances, figureOf, medianOf, writeResult } from "./result.ts";
+
+const NAME = "features-online";
+const SEED = 1;
+const CUTOFF = "2025-10-01T00:00:00Z";
+/** Of about 15,000 customers, of whom the first are taken. */
+const EVENTS = 300_000;
+const CUSTOMERS = 10_000;
+const READS = 2_000;
+const WRITES = 500;
+const RUNS = 3;
+
+interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** What a child prints; quantiles in milliseconds. */
+interface Measured {
+  readonly customers: number;
+  readonly read: Quantiles;
+  readonly writeAndRead: Quantiles;
+  readonly peakMiB: number;
+}
+
+interface System {
+  readonly name: string;
+  readonly version?: Readonly<Record<string, string>>;
+  readonly absent?: string;
+  readonly measure: (folder: string) => unknown;
+}
+
+/** What ours has to reach, judged by the medians over runs. */
+interface Goal {
+  readonly text: string;
+  readonly isMet: (medians: ReadonlyMap<string, Readonly<Record<string, number>>>) => boolean;
+}
+
+const GOALS: readonly Goal[] = [];
+
+/**
+ * The thirteen features of one customer out of the online store, and of a customer something new is known
+ * of: ours beside Feast with its SQLite online store. Each run is a process of its own, the systems take turns.
+ */
+export function run(): void {
+  const systems = [ours(), feast()];
+  const present = systems.filter((system) => system.absent === undefined);
+  const work = mkdtempSync(join(tmpdir(), "herkoop-bench-"));
+  try {
+    const needsStore = present.some(({ name }) => name === "herkoop");
+    generate(work, EVENTS, SEED, needsStore ? ["profiles"] : []);
+    runScript("hand-duckdb.ts", [work, CUTOFF]);
+    const measured = new Map<string, Measured[]>();
+    for (let round = 0; round < RUNS; round++) {
+      for (const { name, measure } of present) {
+        const one = measure(work) as Measured;
+        console.error(`${name}: ${JSON.stringify(one)}`);
+        if (one.customers !== CUSTOMERS) {
+          throw new Error(`${name} has ${one.customers} customers instead of ${CUSTOMERS}`);
+        }
+        measured.set(name, [...(measured.get(name) ?? []), one]);
+      }
+    }
+    writeResult(resultOf(systems, measured));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+const SIZES = [CUSTOMERS, READS, WRITES].map(String);
+
+function ours(): System {
+  const script = "ours-online.ts";
+  return {
+    name: "herkoop",
+    ...(existsSync(scriptFile(script)) ? {} : { absent: `bench/features/${script} is missing` }),
+    measure: (folder) => runScript(script, [folder, CUTOFF, ...SIZES]),
+  };
+}
+
+function feast(): System {
+  const python = pythonOf("feast");
+  const version = python === undefined ? undefined : moduleVersion(python, "feast");
+  return {
+    name: "feast",
+    ...(version === undefined
+      ? { absent: "pip could not install feast" }
+      : { version: { feast: version } }),
+    measure: (folder) =>
+      runChild(python ?? "", [
+        peerFile("feast_online.py"),
+        join(folder, "features-hand-duckdb.parquet"),
+        ...SIZES,
+      ]),
+  };
+}
+
+const FIGURES = {
+  read_p50: (one: Measured) => one.read.p50,
+  read_p99: (one: Measured) => one.read.p99,
+  write_and_read_p50: (one: Measured) => one.writeAndRead.p50,
+  write_and_read_p99: (one: Measured) => one.writeAndRead.p99,
+  peak_mib: (one: Measured) => one.peakMiB,
+} as const;
+
+function resultOf(
+  systems: readonly System[],
+  measured: ReadonlyMap<string, readonly Measured[]>,
+): BenchResult {
+  const each = <T>(name: string, of: (values: readonly number[], figure: string) => T) =>
+    Object.fromEntries(
+      Object.entries(FIGURES).map(([figure, read]) => [
+        figure,
+        of((measured.get(name) ?? []).map(read), figure),
+      ]),
+    );
+  const medians = new Map([...measured.keys()].map((name) => [name, each(name, medianOf)]));
+  return {
+    ...circumstances(NAME),
+    versions: Object.assign(
+      { node: process.versions.node },
+      ...systems.map((system) => system.version ?? {}),
+    ) as Record<string, string>,
+    systems: Object.fromEntries(
+      systems.map(({ name, absent }) => [
+        name,
+        absent === undefined
+          ? each(name, (values, figure) => figureOf(values, figure === "peak_mib" ? "MiB" : "ms"))
+          : { absent },
+      ]),
+    ),
+    goals: GOALS.map((goal) => ({ text: goal.text, met: goal.isMet(medians) })),
+    notes: [
+      `${CUSTOMERS} customers, ${READS} reads of one customer's 13 features, ${WRITES} writes each followed by a read of the same; milliseconds.`,
+      "Feast: one feature view, get_online_features and write_to_online_store of one row, in its Python process.",
+    ],
+  };
+}

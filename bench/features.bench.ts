@@ -1,0 +1,201 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { messageOf, openDuckDb } from "../src/base/index.ts";
+import {
+  generate,
+  moduleVersion,
+  peerFile,
+  pythonOf,
+  runChild,
+  runScript,
+  scriptFile,
+} from "./features/child.ts";
+import { differences, type Measured } from "./features/measured.ts";
+import { type BenchResult, circumstances, figureOf, medianOf, writeResult } from "./result.ts";
+
+const NAME = "features";
+const SEED = 1;
+const CUTOFF = "2025-10-01T00:00:00Z";
+/** Further arguments say otherwise: `npm run bench -- features 100000000 1 hand-duckdb,polars`. */
+const EVENTS = 10_000_000;
+const RUNS = 3;
+
+interface System {
+  readonly name: string;
+  /** The form of the events that it reads; see generate.ts. */
+  readonly form?: "csv" | "sqlite" | "history";
+  readonly version?: Readonly<Record<string, string>>;
+  /** Why it can't run here. */
+  readonly absent?: string;
+  readonly measure: (folder: string) => unknown;
+}
+
+/** What ours has to reach, judged by the medians of seconds and peak memory by system. */
+interface Goal {
+  readonly text: string;
+  readonly isMet: (medians: ReadonlyMap<string, Medians>) => boolean;
+}
+
+interface Medians {
+  readonly seconds: number;
+  readonly peakMiB: number;
+}
+
+const GOALS: readonly Goal[] = [];
+
+/**
+ * Thirteen features of every customer at one cutoff, each system in a process of its own and from the form
+ * of the events that suits it; whole runs alternate between the systems, and all must come to the same sums.
+ */
+export async function run(): Promise<void> {
+  const events = Number(process.argv[3] ?? EVENTS);
+  const runs = Number(process.argv[4] ?? RUNS);
+  const names = process.argv[5]?.split(",");
+  const systems = (await allSystems()).filter(({ name }) => names?.includes(name) ?? true);
+  const work = mkdtempSync(join(tmpdir(), "herkoop-bench-"));
+  try {
+    const present = systems.filter((system) => system.absent === undefined);
+    generate(
+      work,
+      events,
+      SEED,
+      present.flatMap(({ form }) => form ?? []),
+    );
+    const measured = new Map<string, Measured[]>();
+    const failed = new Map<string, string>();
+    for (let round = 0; round < runs; round++) {
+      for (const { name, measure } of present.filter((system) => !failed.has(system.name))) {
+        try {
+          const one = measure(work) as Measured;
+          console.error(`${name}: ${JSON.stringify(one)}`);
+          measured.set(name, [...(measured.get(name) ?? []), one]);
+        } catch (error) {
+          failed.set(name, `failed on ${events} events: ${messageOf(error).split("\n")[0] ?? ""}`);
+        }
+      }
+    }
+    agree(measured);
+    writeResult(resultOf(events, systems, measured, failed));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function allSystems(): Promise<System[]> {
+  const script = (file: string) => (folder: string) => runScript(file, [folder, CUTOFF]);
+  const duckdb = await duckdbVersion();
+  const sqlite = new Database(":memory:").prepare<[], string>("SELECT sqlite_version()").pluck();
+  return [
+    {
+      name: "herkoop",
+      form: "history",
+      measure: script("ours.ts"),
+      ...(existsSync(scriptFile("ours.ts")) ? {} : { absent: "bench/features/ours.ts is missing" }),
+    },
+    { name: "hand-duckdb", version: { duckdb }, measure: script("hand-duckdb.ts") },
+    pythonSystem("polars"),
+    pythonSystem("pandas", "csv"),
+    {
+      name: "sqlite",
+      form: "sqlite",
+      version: { sqlite: sqlite.get() ?? "" },
+      measure: script("sqlite.ts"),
+    },
+  ];
+}
+
+function pythonSystem(name: string, form?: "csv"): System {
+  const python = pythonOf("bench");
+  const version = python === undefined ? undefined : moduleVersion(python, name);
+  return {
+    name,
+    ...(form === undefined ? {} : { form }),
+    ...(version === undefined
+      ? { absent: `pip could not install ${name}` }
+      : { version: { [name]: version } }),
+    measure: (folder) => runChild(python ?? "", [peerFile(`${name}_features.py`), folder, CUTOFF]),
+  };
+}
+
+async function duckdbVersion(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "herkoop-bench-"));
+  const duckdb = await openDuckDb({ temporaryFolder: folder });
+  try {
+    const [row] = await duckdb.rows("SELECT version() AS version");
+    return String(row?.["version"]);
+  } finally {
+    duckdb.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Throws where any run of any system came to other sums than the first. */
+function agree(measured: ReadonlyMap<string, readonly Measured[]>): void {
+  const all = [...measured].flatMap(([name, runs]) => runs.map((one) => ({ name, one })));
+  const [first] = all;
+  for (const { name, one } of all) {
+    const found = first === undefined ? [] : differences(first.one, one);
+    if (found.length > 0) {
+      throw new Error(`${first?.name ?? ""} and ${name} differ: ${found.join("; ")}`);
+    }
+  }
+}
+
+function resultOf(
+  events: number,
+  systems: readonly System[],
+  measured: ReadonlyMap<string, readonly Measured[]>,
+  failed: ReadonlyMap<string, string>,
+): BenchResult {
+  const medians = new Map(
+    [...measured].map(([name, runs]) => [
+      name,
+      {
+        seconds: medianOf(runs.map((one) => one.seconds)),
+        peakMiB: medianOf(runs.map((one) => one.peakMiB)),
+      },
+    ]),
+  );
+  const rows = [...measured.values()][0]?.[0]?.rows ?? 0;
+  const name = events === EVENTS ? NAME : `${NAME}-${events}`;
+  return {
+    ...circumstances(name),
+    command: `npm run bench -- ${NAME}${events === EVENTS ? "" : ` ${events}`}`,
+    versions: Object.assign(
+      { node: process.versions.node },
+      ...systems.map((system) => system.version ?? {}),
+    ) as Record<string, string>,
+    systems: Object.fromEntries(
+      systems.map((system) => [system.name, figuresOf(system, measured, failed)]),
+    ),
+    goals: GOALS.map((goal) => ({ text: goal.text, met: goal.isMet(medians) })),
+    notes: [
+      `Medians: ${[...medians].map(([system, of]) => `${system} ${of.seconds.toFixed(2)} s, ${of.peakMiB.toFixed(0)} MiB`).join("; ")}.`,
+      `${events} events, seed ${SEED}; ${rows} customers with an event before ${CUTOFF}. All systems came to the same sum of every feature, to a millionth.`,
+      "Seconds are from the files to a file, without starting the process; peak memory is that of the process. hand-duckdb and polars read flat Parquet, pandas CSV; sqlite a table loaded before, in the order of customer and time.",
+    ],
+  };
+}
+
+function figuresOf(
+  system: System,
+  measured: ReadonlyMap<string, readonly Measured[]>,
+  failed: ReadonlyMap<string, string>,
+): BenchResult["systems"][string] {
+  const absent = system.absent ?? failed.get(system.name);
+  const runs = measured.get(system.name) ?? [];
+  return absent === undefined
+    ? {
+        seconds: figureOf(
+          runs.map((one) => one.seconds),
+          "s",
+        ),
+        peak_mib: figureOf(
+          runs.map((one) => one.peakMiB),
+          "MiB",
+        ),
+      }
+    : { absent };
+}
