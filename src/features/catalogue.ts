@@ -8,8 +8,10 @@ import type {
 } from "./feature-view.ts";
 import type { Relation } from "./relation.ts";
 import { browse } from "./relations/browse.ts";
+import { numberedPurchase } from "./relations/numbered-purchase.ts";
 import { purchase } from "./relations/purchase.ts";
 import { refund } from "./relations/refund.ts";
+import { sessionEvent } from "./relations/session-event.ts";
 import { shopping } from "./relations/shopping.ts";
 import { touch } from "./relations/touch.ts";
 import {
@@ -51,7 +53,7 @@ export interface Catalogue {
 
 /** Herkoop's own catalogue, in the order in which features are listed. */
 export const CATALOGUE: Catalogue = {
-  relations: [purchase, refund, browse, shopping, touch],
+  relations: [purchase, numberedPurchase, refund, browse, sessionEvent, shopping, touch],
   views: [
     pairPurchases,
     pairBrowsing,

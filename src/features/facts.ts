@@ -120,7 +120,7 @@ const HAS_PRODUCT =
 const FACT_SQL = `
   SELECT h.customer_id, k.kind, h.event, h.occurred_at_ms, h.known_at_ms,
          CASE WHEN h.product_id IS NOT NULL THEN g.product WHEN k.kind IN ('order', 'refund') THEN ${literal(ANY_PRODUCT)} END AS product,
-         CAST(NULL AS VARCHAR) AS category, h.channel, h.campaign, CAST(NULL AS VARCHAR) AS device,
+         h.category, h.channel, h.campaign, h.device,
          CASE WHEN k.kind IN ('order', 'refund') THEN CAST(round(coalesce(h.quantity, 1) * ${SCALE}) AS BIGINT) END AS quantity,
          CASE WHEN k.kind = 'order' THEN coalesce(h.price, 0) END AS price,
          t.line_key

@@ -143,7 +143,10 @@ async function build(
   await duckdb.run("DROP TABLE IF EXISTS built");
   for (const [index, cutoff] of cutoffs.entries()) {
     await createPopulation(duckdb, service, cutoff);
-    const sql = cutoffRowsSql(service, cutoff, spine, atCutoff(cutoff, duckDbDialect), labels);
+    const sql = cutoffRowsSql(
+      { service, cutoff, spine, ...(labels === undefined ? {} : { labels }) },
+      atCutoff(cutoff, duckDbDialect),
+    );
     await duckdb.run(
       index === 0 ? `CREATE TEMP TABLE built AS ${sql}` : `INSERT INTO built ${sql}`,
     );

@@ -1,5 +1,5 @@
 import { DAY_MS } from "../base/index.ts";
-import { CATALOGUE, type Catalogue, featuresNamed, type Needed, neededFor } from "./catalogue.ts";
+import { CATALOGUE, type Catalogue, type Needed, neededFor } from "./catalogue.ts";
 import type { FeatureService, RowEntity } from "./feature-service.ts";
 import {
   type DerivedFeature,
@@ -32,61 +32,60 @@ export interface Label {
 
 type Table = readonly [name: string, sql: string];
 
+/** How the rows of a cutoff are asked for. */
+export interface CutoffRows {
+  readonly service: FeatureService;
+  readonly cutoff: number;
+  readonly spine: Spine;
+  readonly labels?: readonly Label[];
+  /** Whether population features lie in tables made by `populationSql`, because the facts at hand are not everybody's. */
+  readonly hasPopulationApart?: boolean;
+}
+
 /**
  * The SQL of the rows of one cutoff over the table `fact`: `cutoff_ms`, the entity's keys, the service's
  * features as DOUBLE (NULL is unknown), and, for each label i, `event_interval_i` (0-based; NULL where none
  * was seen) and `observed_intervals_i` (how many whole intervals the data reach).
  */
 export function cutoffRowsSql(
-  service: FeatureService,
-  cutoff: number,
-  spine: Spine,
+  { service, cutoff, spine, labels = [], hasPopulationApart = false }: CutoffRows,
   instants: Instants,
-  labels: readonly Label[] = [],
   catalogue: Catalogue = CATALOGUE,
 ): string {
   const keys = ENTITY_KEYS[service.entity];
   const needed = neededFor(service.features, catalogue);
-  const day = cutoff - (cutoff % DAY_MS);
-  const population = populationTable(needed, day === cutoff);
-  const tables: Table[] = [
-    ...relationTables(
-      [...needed.views.map(({ view }) => view), spineRelation(spine)],
-      instants,
-      catalogue,
-      population.isApart,
-    ),
-    ...needed.views.flatMap(({ view, features }) =>
-      population.isApart && isPopulation(view.entity)
-        ? []
-        : viewSql(
-            view,
-            relationOf(view, catalogue),
-            instants,
-            new Set(features.map(({ name }) => name)),
-          ),
-    ),
-    ["spine", spineSql(spine, cutoff, instants)],
-    ["joined", joinedSql(needed, keys, instants, population.nameOf)],
-  ];
+  const isApart = hasPopulationApart || cutoff % DAY_MS !== 0;
+  const here = needed.views.filter(({ view }) => !(isApart && isPopulation(view.entity)));
+  const spineOf = spine.entity === "customer" ? [] : [{ name: "spine", relation: "purchase" }];
+  const isPart = spine.entity === "pair" || "activeWithinDays" in spine;
   const complete = derivedTables(needed.derived, instants.cutoff);
-  labels.forEach((label, index) => {
-    tables.push([`label_${index}`, labelSql(label, cutoff, keys)]);
-  });
-  const from = complete.at(-1)?.[0] ?? "joined";
+  const tables: Table[] = [
+    ...relationTables([...here.map(({ view }) => view), ...spineOf], instants, catalogue),
+    [
+      "spine",
+      `SELECT *, CAST(${cutoff - (cutoff % DAY_MS)} AS BIGINT) AS day_ms FROM (${spineSql(spine, cutoff, instants)}) someone`,
+    ],
+    ...here.flatMap((one) =>
+      viewTables(one, instants, catalogue, isPart && one.view.entity === spine.entity),
+    ),
+    ["joined", joinedSql(needed, keys, instants, isApart ? populationTableName : viewTableName)],
+    ...complete,
+    ...labels.map((label, index): Table => [`label_${index}`, labelSql(label, cutoff, keys)]),
+  ];
   const columns = [
     `CAST(${cutoff} AS BIGINT) AS cutoff_ms`,
     ...keys.map((key) => `c.${key}`),
-    ...featuresNamed(service.features, catalogue).map(
-      ({ name }) => `CAST(c.${name} AS DOUBLE) AS ${name}`,
-    ),
+    ...service.features.map((name) => `CAST(c.${name} AS DOUBLE) AS ${name}`),
     ...labels.flatMap((label, index) => [
       `label_${index}.event_interval AS event_interval_${index}`,
       `${observedIntervals(label, cutoff)} AS observed_intervals_${index}`,
     ]),
   ];
-  const joins = labels.map((_, index) => `LEFT JOIN label_${index} USING (${keys.join(", ")})`);
-  return `${withSql([...tables, ...complete])} SELECT ${columns.join(", ")} FROM ${from} c ${joins.join(" ")}`;
+  const joins = labels.map(
+    (_, index) =>
+      `LEFT JOIN label_${index} ON ${keys.map((key) => `label_${index}.${key} = c.${key}`).join(" AND ")}`,
+  );
+  return `${withSql(tables)} SELECT ${columns.join(", ")} FROM ${complete.at(-1)?.[0] ?? "joined"} c ${joins.join(" ")}`;
 }
 
 /**
@@ -101,54 +100,38 @@ export function eachRowSql(
 ): string {
   const needed = neededFor(service.features, catalogue);
   const own = needed.views.filter(({ view }) => !isPopulation(view.entity));
+  const keys = ["row_number", ...ENTITY_KEYS[service.entity], "cutoff_ms"];
+  const complete = derivedTables(needed.derived, instants.cutoff);
   const tables: Table[] = [
     ...relationTables(
       own.map(({ view }) => view),
       instants,
       catalogue,
-      true,
     ),
-    ...own.flatMap(({ view, features }) =>
-      viewSql(
-        view,
-        relationOf(view, catalogue),
-        instants,
-        new Set(features.map(({ name }) => name)),
-      ),
-    ),
+    ...own.flatMap((one) => viewTables(one, instants, catalogue)),
     ["spine", `SELECT *, cutoff_ms - cutoff_ms % ${DAY_MS} AS day_ms FROM spine_row`],
-    [
-      "joined",
-      joinedSql(
-        needed,
-        ["row_number", ...ENTITY_KEYS[service.entity], "cutoff_ms"],
-        instants,
-        populationTableName,
-        ["day_ms"],
-      ),
-    ],
-    ...derivedTables(needed.derived, instants.cutoff),
+    ["joined", joinedSql(needed, keys, instants, populationTableName)],
+    ...complete,
   ];
   const columns = [
     "c.row_number",
     ...service.features.map((name) => `CAST(c.${name} AS DOUBLE) AS ${name}`),
   ];
-  return `${withSql(tables)} SELECT ${columns.join(", ")} FROM ${tables.at(-1)?.[0] ?? "joined"} c`;
+  return `${withSql(tables)} SELECT ${columns.join(", ")} FROM ${complete.at(-1)?.[0] ?? "joined"} c`;
 }
 
 /** A view's features of the whole population as known at the start of a UTC day: the columns of the view and `day_ms`. */
 export function populationSql(
-  { view, features }: Needed["views"][number],
+  needed: Needed["views"][number],
   day: number,
   instants: Instants,
   catalogue: Catalogue = CATALOGUE,
 ): string {
-  const wanted = new Set(features.map(({ name }) => name));
   const tables = [
-    ...relationTables([view], instants, catalogue, false),
-    ...viewSql(view, relationOf(view, catalogue), instants, wanted),
+    ...relationTables([needed.view], instants, catalogue),
+    ...viewTables(needed, instants, catalogue),
   ];
-  return `${withSql(tables)} SELECT CAST(${day} AS BIGINT) AS day_ms, * FROM view_${view.name}`;
+  return `${withSql(tables)} SELECT CAST(${day} AS BIGINT) AS day_ms, * FROM ${viewTableName(needed.view)}`;
 }
 
 /** The table in which a population view's features are kept by day. */
@@ -156,12 +139,19 @@ export function populationTableName(view: Pick<FeatureView, "name">): string {
   return `population_${view.name}`;
 }
 
-function populationTable(
-  needed: Needed,
-  isStartOfDay: boolean,
-): { readonly isApart: boolean; readonly nameOf: (view: FeatureView) => string } {
-  const isApart = !isStartOfDay && needed.views.some(({ view }) => isPopulation(view.entity));
-  return { isApart, nameOf: isApart ? populationTableName : (view) => `view_${view.name}` };
+function viewTableName(view: Pick<FeatureView, "name">): string {
+  return `view_${view.name}`;
+}
+
+function viewTables(
+  { view, features }: Needed["views"][number],
+  instants: Instants,
+  catalogue: Catalogue,
+  isOfSpine = false,
+): readonly Table[] {
+  const wanted = new Set(features.map(({ name }) => name));
+  const relation = relationOf(view, catalogue);
+  return viewSql(view, relation, instants, wanted, isOfSpine ? "spine" : undefined);
 }
 
 function withSql(tables: readonly Table[]): string {
@@ -180,25 +170,12 @@ function relationOf(
 }
 
 function relationTables(
-  views: readonly Pick<FeatureView, "relation" | "name" | "entity">[],
+  readers: readonly Pick<FeatureView, "relation" | "name">[],
   instants: Instants,
   catalogue: Catalogue,
-  withoutPopulation: boolean,
 ): Table[] {
-  const read = views.filter((view) => !(withoutPopulation && isPopulation(view.entity)));
-  const relations = new Set(
-    read.filter(({ relation }) => relation !== "").map((view) => relationOf(view, catalogue)),
-  );
-  return [...relations].flatMap((relation) => relation.sql(instants));
-}
-
-/** The relation that a spine is read from, as a view would name it; none where it reads facts. */
-function spineRelation(spine: Spine): Pick<FeatureView, "relation" | "name" | "entity"> {
-  return {
-    name: "spine",
-    entity: "customer",
-    relation: spine.entity === "customer" ? "" : "purchase",
-  };
+  const tables = readers.flatMap((reader) => relationOf(reader, catalogue).sql(instants));
+  return [...new Map(tables).entries()];
 }
 
 function spineSql(spine: Spine, cutoff: number, instants: Instants): string {
@@ -226,20 +203,21 @@ function joinedSql(
   keys: readonly string[],
   instants: Instants,
   nameOf: (view: FeatureView) => string,
-  populationKeys: readonly string[] = [],
 ): string {
+  const tableOf = (view: FeatureView): string =>
+    isPopulation(view.entity) ? nameOf(view) : viewTableName(view);
   const columns = views.flatMap(({ view, features }) =>
     features.map(({ name, whenUnknown }) =>
       whenUnknown === null
-        ? `${nameOf(view)}.${name}`
-        : `coalesce(${nameOf(view)}.${name}, ${whenUnknown}) AS ${name}`,
+        ? `${tableOf(view)}.${name}`
+        : `coalesce(${tableOf(view)}.${name}, ${whenUnknown}) AS ${name}`,
     ),
   );
   const joins = views.map(({ view }) => {
     const on = isPopulation(view.entity)
-      ? [...ENTITY_KEYS[view.entity], ...populationKeys]
+      ? [...ENTITY_KEYS[view.entity], ...(nameOf(view) === viewTableName(view) ? [] : ["day_ms"])]
       : keysOf(view, instants);
-    const table = isPopulation(view.entity) ? nameOf(view) : `view_${view.name}`;
+    const table = tableOf(view);
     return `LEFT JOIN ${table} ON ${on.map((key) => `${table}.${key} = s.${key}`).join(" AND ")}`;
   });
   return `SELECT ${[...keys.map((key) => `s.${key}`), ...columns].join(", ")} FROM spine s ${joins.join(" ")}`;

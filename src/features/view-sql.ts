@@ -30,19 +30,28 @@ export function contextOf(
   };
 }
 
-/** A view's common table expressions [name, SQL]: its grain, its gaps, and its features by entity, named `view_<name>`. */
+/**
+ * A view's common table expressions [name, SQL]: its grain, its gaps, and its features by entity, named
+ * `view_<name>`; of the entities in the table `only` where one is named.
+ */
 export function viewSql(
   view: FeatureView,
   relation: Relation,
   instants: Instants,
   wanted: ReadonlySet<string>,
+  only?: string,
 ): readonly (readonly [string, string])[] {
   const keys = keysOf(view, instants).join(", ");
   const tables: (readonly [string, string])[] = [];
   let from = view.relation;
+  if (only !== undefined) {
+    const on = keysOf(view, instants).map((key) => `r.${key} = o.${key}`);
+    from = `(SELECT r.* FROM ${from} r JOIN ${only} o ON ${on.join(" AND ")})`;
+  }
   if (view.per !== undefined) {
+    const sql = grainSql(view, relation, instants, from);
     from = `grain_${view.name}`;
-    tables.push([from, grainSql(view, relation, instants)]);
+    tables.push([from, sql]);
   } else if (view.where !== undefined) {
     from = `(SELECT * FROM ${from} WHERE ${view.where.sql(instants.dialect)})`;
   }
@@ -68,7 +77,7 @@ export function viewSql(
   return tables;
 }
 
-function grainSql(view: FeatureView, relation: Relation, instants: Instants): string {
+function grainSql(view: FeatureView, relation: Relation, instants: Instants, from: string): string {
   const per = view.per ?? [];
   const by = [...new Set([...keysOf(view, instants), ...per])].join(", ");
   const tests = [
@@ -87,7 +96,7 @@ function grainSql(view: FeatureView, relation: Relation, instants: Instants): st
     "count(*) AS n",
     ...measures,
   ];
-  return `SELECT ${columns.join(", ")} FROM ${view.relation} WHERE ${tests.join(" AND ")} GROUP BY ${by}`;
+  return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${tests.join(" AND ")} GROUP BY ${by}`;
 }
 
 function measureSql({ kind, of, where }: Measure, { dialect }: Instants): string {

@@ -1,10 +1,10 @@
+import { DAY_MS } from "../../base/index.ts";
 import type { Row } from "../condition.ts";
 import { type Fact, SCALE } from "../fact.ts";
 import { calendarOf, calendarSql, type Instants, listed, type Relation } from "../relation.ts";
 
 /**
  * What a customer bought of a product on a UTC day, less what was taken back of it before the cutoff.
- * `order_number` counts the customer's days with an order from 1, `orders_after` those that came later.
  */
 export const purchase: Relation = {
   name: "purchase",
@@ -21,22 +21,12 @@ export const purchase: Relation = {
       ],
       ["purchase_line", purchaseLineSql(instants)],
       [
-        "purchase_day",
-        `SELECT customer_id${more}, product, max(category) AS category, max(channel) AS channel, day,
+        "purchase",
+        `SELECT customer_id${more}, product, max(category) AS category, max(channel) AS channel,
                 CAST(sum(quantity) AS BIGINT) AS quantity,
                 CAST(sum(CAST(round(CAST(quantity AS DOUBLE) * price) AS BIGINT)) AS BIGINT) AS amount,
-                max(at_ms) AS at_ms, min(at_ms) AS first_at_ms
-         FROM purchase_line GROUP BY customer_id${more}, product, day`,
-      ],
-      [
-        "purchase_numbered",
-        `SELECT *, dense_rank() OVER (PARTITION BY customer_id${more} ORDER BY day) AS order_number FROM purchase_day`,
-      ],
-      [
-        "purchase",
-        `SELECT customer_id${more}, product, category, channel, quantity, amount, at_ms, first_at_ms, order_number,
-                max(order_number) OVER (PARTITION BY customer_id${more}) - order_number AS orders_after, ${calendarSql("at_ms", instants)}
-         FROM purchase_numbered`,
+                max(at_ms) AS at_ms, min(at_ms) AS first_at_ms, ${calendarSql("max(at_ms)", instants)}
+         FROM purchase_line GROUP BY customer_id${more}, product, purchase_day`,
       ],
     ];
   },
@@ -47,7 +37,7 @@ function purchaseLineSql(instants: Instants): string {
   const { keys, dialect } = instants;
   const on = ["line_key", ...keys].map((key) => `b.${key} = o.${key}`).join(" AND ");
   return `SELECT o.customer_id${listed(keys, "o.")}, o.product, o.category, o.channel, o.price, o.occurred_at_ms AS at_ms,
-            CAST(${dialect.quotient("o.occurred_at_ms", 86_400_000)} AS INTEGER) AS day,
+            CAST(${dialect.quotient("o.occurred_at_ms", DAY_MS)} AS INTEGER) AS purchase_day,
             o.quantity - coalesce(b.quantity, 0) AS quantity
           FROM ${instants.visible(["order"])} o LEFT JOIN taken_back b ON ${on}
           WHERE o.quantity - coalesce(b.quantity, 0) > 0`;
@@ -110,20 +100,7 @@ function rowsOf(lines: readonly NetLine[]): Row[] {
     one.first_at_ms = Math.min(one.first_at_ms, fact.occurredAt);
     days.set(key, one);
   }
-  const numbers = new Map(
-    [...new Set([...days.values()].map(({ day }) => day))]
-      .sort((a, b) => a - b)
-      .map((day, index) => [day, index + 1]),
-  );
-  return [...days.values()].map((one) => {
-    const number = numbers.get(one.day) ?? 0;
-    return {
-      ...one,
-      order_number: number,
-      orders_after: numbers.size - number,
-      ...calendarOf(one.at_ms),
-    };
-  });
+  return [...days.values()].map((one) => ({ ...one, ...calendarOf(one.at_ms) }));
 }
 
 /** The later of two texts by code points; what is known, where one is not. */

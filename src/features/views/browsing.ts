@@ -127,7 +127,7 @@ export const customerBrowsingDays: FeatureView = {
 export const customerSessions: FeatureView = {
   name: "customer_sessions",
   entity: "customer",
-  relation: "browse",
+  relation: "session_event",
   per: ["session"],
   measures: [
     { name: "views", kind: "count", where: VIEWED },

@@ -18,7 +18,7 @@ import { VIEWED } from "./browsing.ts";
 export const pairPurchases: FeatureView = {
   name: "pair_purchases",
   entity: "pair",
-  relation: "purchase",
+  relation: "numbered_purchase",
   gap: "day",
   features: [
     daysSinceLast({ name: "pair_recency_days", meaning: "days since the product was last bought" }),

@@ -1,0 +1,45 @@
+import type { Row } from "../condition.ts";
+import { LOOKBACK_DAYS } from "../fact.ts";
+import { listed, type Relation } from "../relation.ts";
+import { browsingOf } from "./browse.ts";
+
+/** A session ends where nothing is looked at for longer than this, as Google Analytics has it. */
+const SESSION_SILENCE_MS = 1_800_000;
+
+/** What a customer looked at in the last 90 days, by `session`, numbered from 1. */
+export const sessionEvent: Relation = {
+  name: "session_event",
+  scales: {},
+  hasFirstAt: false,
+  sql: (instants) => {
+    const key = `customer_id${listed(instants.keys)}`;
+    return [
+      [
+        "spaced_event",
+        `SELECT ${key}, event, occurred_at_ms AS at_ms,
+                occurred_at_ms - lag(occurred_at_ms) OVER (PARTITION BY ${key} ORDER BY occurred_at_ms) AS silence
+         FROM ${instants.visible(["browse"], LOOKBACK_DAYS)}`,
+      ],
+      [
+        "session_event",
+        // The default frame takes all rows of the same instant together, so their order does not matter.
+        `SELECT ${key}, event, at_ms,
+                sum(CASE WHEN silence <= ${SESSION_SILENCE_MS} THEN 0 ELSE 1 END) OVER (PARTITION BY ${key} ORDER BY at_ms) AS session
+         FROM spaced_event`,
+      ],
+    ];
+  },
+  rows: (facts, cutoff) => {
+    let session = 0;
+    let before = Number.NEGATIVE_INFINITY;
+    return browsingOf(facts, cutoff)
+      .sort((a, b) => a.occurredAt - b.occurredAt)
+      .map(({ event, occurredAt }): Row => {
+        if (occurredAt - before > SESSION_SILENCE_MS) {
+          session++;
+        }
+        before = occurredAt;
+        return { event, at_ms: occurredAt, session };
+      });
+  },
+};
