@@ -4,14 +4,13 @@ import { join } from "node:path";
 import { literal, type Store } from "../base/index.ts";
 import {
   createLinkedHistory,
-  EVERY_PRODUCT,
   EventName,
   historyFiles,
-  parseMapping,
   sourceMappings,
 } from "../collection/index.ts";
 import { identitySql, resolvedLinesSql } from "../customers/index.ts";
 import { ANY_PRODUCT, KIND_OF_EVENT, SCALE } from "./fact.ts";
+import { productGroupSql, productRules } from "./product-group.ts";
 
 /** Raise it when facts change their meaning. */
 const FACTS_VERSION = 1;
@@ -130,35 +129,3 @@ const FACT_SQL = `
   LEFT JOIN taken_line t ON t.source = h.source AND t.message_id = coalesce(h.refunded_message_id, h.message_id)
     AND t.line = coalesce(h.refunded_line, h.line)
   WHERE ${IS_BOUGHT} AND ${HAS_PRODUCT}`;
-
-/** What a source's mapping says of its products: which ids are any, and what group they are of. */
-interface ProductRule {
-  readonly source: string;
-  readonly pattern: string;
-  readonly groupPattern: string;
-  readonly groupCase: "upper" | "lower" | "keep";
-}
-
-/** The product rules of every source. */
-function productRules(store: Store): ProductRule[] {
-  return [...sourceMappings(store)].map(([source, json]) => {
-    const products = parseMapping(JSON.parse(json)).products ?? EVERY_PRODUCT;
-    return {
-      source,
-      pattern: products.pattern,
-      groupPattern: products.group.pattern,
-      groupCase: products.group.case,
-    };
-  });
-}
-
-/** A product's group by its source's rule, as an SQL expression; NULL where the id is no product. */
-function productGroupSql(rules: readonly ProductRule[]): string {
-  const cases = rules.map((rule) => {
-    const matched = `regexp_extract(product_id, ${literal(rule.groupPattern)}, 1)`;
-    const group = `CASE WHEN ${matched} = '' THEN product_id ELSE ${matched} END`;
-    const cased = rule.groupCase === "keep" ? group : `${rule.groupCase}(${group})`;
-    return `WHEN source = ${literal(rule.source)} AND regexp_matches(product_id, ${literal(rule.pattern)}) THEN ${cased}`;
-  });
-  return cases.length === 0 ? "CAST(NULL AS VARCHAR)" : `CASE ${cases.join(" ")} END`;
-}

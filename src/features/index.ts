@@ -15,4 +15,6 @@ export {
   type OfflineStore,
   openOfflineStore,
 } from "./offline-store.ts";
+export { type OnlineStore, type OnlineVectors, openOnlineStore } from "./online-store.ts";
+export { type Materialisation, materialisePopulation } from "./population-store.ts";
 export type { Label, ModelSpine, Spine } from "./rows-sql.ts";

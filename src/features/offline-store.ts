@@ -64,13 +64,7 @@ export interface BuildRequest {
 /** Opens the facts of a store, which are brought up to date with its history first. */
 export async function openOfflineStore(store: Store): Promise<OfflineStore> {
   const folder = await factsFolder(store);
-  const duckdb = await store.openDuckDb({ memoryLimitMiB: 700 });
-  try {
-    await openFacts(duckdb, folder);
-  } catch (error) {
-    duckdb.close();
-    throw error;
-  }
+  const duckdb = await openSessionOver(store, folder);
   return {
     build: (request, onCutoff) => build(duckdb, request, onCutoff),
     describe: () => describe(duckdb),
@@ -84,6 +78,22 @@ export async function openOfflineStore(store: Store): Promise<OfflineStore> {
       duckdb.close();
     },
   };
+}
+
+/** A session with the view `fact` over the facts of a store. Close it after use. */
+export async function openFactSession(store: Store): Promise<DuckDb> {
+  return openSessionOver(store, await factsFolder(store));
+}
+
+async function openSessionOver(store: Store, folder: string): Promise<DuckDb> {
+  const duckdb = await store.openDuckDb({ memoryLimitMiB: 700 });
+  try {
+    await openFacts(duckdb, folder);
+    return duckdb;
+  } catch (error) {
+    duckdb.close();
+    throw error;
+  }
 }
 
 function textOf(value: SqlRow[string] | undefined): string | null {

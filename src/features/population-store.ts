@@ -1,0 +1,149 @@
+import { type Clock, DAY_MS, type DuckDb, type Store } from "../base/index.ts";
+import { CATALOGUE, neededFor } from "./catalogue.ts";
+import { duckDbDialect } from "./dialect.ts";
+import type { Values } from "./expression.ts";
+import { ENTITY_KEYS, type FeatureView, isPopulation } from "./feature-view.ts";
+import { openFactSession } from "./offline-store.ts";
+import { atStartOfDay, populationSql } from "./rows-sql.ts";
+import type { PopulationOf } from "./vector.ts";
+
+/** What a materialisation did: for which day (epoch ms of its start), and how many products and categories. */
+export interface Materialisation {
+  readonly day: number;
+  readonly rows: number;
+}
+
+const DAYS_KEPT = 2;
+
+/**
+ * Makes the features of products and categories, as known at the start of the UTC day of `asOf` (epoch ms),
+ * ready for serving, in one transaction; where that day's are there already, does nothing.
+ */
+export async function materialisePopulation(
+  store: Store,
+  clock: Clock,
+  asOf: number,
+): Promise<Materialisation> {
+  const { day } = atStartOfDay(asOf, duckDbDialect);
+  const known = store.sqlite
+    .prepare<[number], number>("SELECT row_count FROM population_run WHERE day_ms = ?")
+    .pluck()
+    .get(day);
+  if (known !== undefined) {
+    return { day, rows: known };
+  }
+  const names = populationNames();
+  const session = await openFactSession(store);
+  try {
+    const vectors = await readVectors(session, day, names);
+    writeVectors(store, clock, day, names, vectors);
+    return { day, rows: vectors.size };
+  } finally {
+    session.close();
+  }
+}
+
+/** The population features that views compute, in their order. */
+function populationNames(): string[] {
+  return CATALOGUE.views
+    .filter(({ entity }) => isPopulation(entity))
+    .flatMap(({ features }) => features.map(({ name }) => name));
+}
+
+async function readVectors(
+  duckdb: DuckDb,
+  day: number,
+  names: readonly string[],
+): Promise<Map<string, Float64Array>> {
+  const vectors = new Map<string, Float64Array>();
+  const places = new Map(names.map((name, index) => [name, index]));
+  const { instants } = atStartOfDay(day, duckDbDialect);
+  for (const needed of neededFor(names).views) {
+    const key = keyColumn(needed.view);
+    const columns = needed.features.map(({ name }) => name);
+    const sql = populationSql(needed, day, instants);
+    const select = `SELECT ${key}, ${columns.map((name) => `CAST(${name} AS DOUBLE)`).join(", ")} FROM (${sql}) v`;
+    for await (const [keys = [], ...values] of duckdb.chunks(select)) {
+      keys.forEach((one, row) => {
+        const id = `${needed.view.entity}\n${String(one)}`;
+        const vector = vectors.get(id) ?? new Float64Array(names.length).fill(Number.NaN);
+        vectors.set(id, vector);
+        columns.forEach((name, column) => {
+          vector[places.get(name) ?? 0] = Number(values[column]?.[row] ?? Number.NaN);
+        });
+      });
+    }
+  }
+  return vectors;
+}
+
+function keyColumn(view: FeatureView): string {
+  const [key = ""] = ENTITY_KEYS[view.entity];
+  return key;
+}
+
+function writeVectors(
+  { sqlite }: Store,
+  clock: Clock,
+  day: number,
+  names: readonly string[],
+  vectors: ReadonlyMap<string, Float64Array>,
+): void {
+  const insert = sqlite.prepare("INSERT INTO population_feature VALUES (?, ?, ?, ?)");
+  const write = sqlite.transaction(() => {
+    sqlite
+      .prepare("INSERT INTO population_run VALUES (?, ?, ?, ?)")
+      .run(day, JSON.stringify(names), vectors.size, clock.now());
+    for (const [id, vector] of vectors) {
+      const [entity = "", ...key] = id.split("\n");
+      insert.run(day, entity, key.join("\n"), Buffer.from(vector.buffer));
+    }
+    sqlite
+      .prepare(
+        "DELETE FROM population_run WHERE day_ms NOT IN (SELECT day_ms FROM population_run ORDER BY day_ms DESC LIMIT ?)",
+      )
+      .run(DAYS_KEPT);
+  });
+  write.immediate();
+}
+
+/** The population as known at the start of a day, and which day that is; null where none was made ready. */
+export interface Population {
+  readonly day: number | null;
+  readonly of: PopulationOf;
+}
+
+/** Reads the latest population of a day at or before that of an instant, through statements that are prepared once. */
+export function openPopulation({ sqlite }: Store): (instant: number) => Population {
+  const latest = sqlite.prepare<[number], { readonly day: number; readonly features: string }>(
+    "SELECT day_ms AS day, features FROM population_run WHERE day_ms <= ? ORDER BY day_ms DESC LIMIT 1",
+  );
+  const read = sqlite
+    .prepare<[number, string, string], Buffer>(
+      "SELECT vector FROM population_feature WHERE day_ms = ? AND entity = ? AND key = ?",
+    )
+    .pluck();
+  return (instant) => {
+    const run = latest.get(instant - (instant % DAY_MS));
+    if (run === undefined) {
+      return { day: null, of: () => undefined };
+    }
+    const names = JSON.parse(run.features) as string[];
+    return {
+      day: run.day,
+      of: (entity, key) => {
+        const vector = read.get(run.day, entity, key);
+        return vector === undefined ? undefined : valuesOf(names, vector);
+      },
+    };
+  };
+}
+
+function valuesOf(names: readonly string[], vector: Buffer): Values {
+  return Object.fromEntries(
+    names.map((name, index) => {
+      const value = vector.readDoubleLE(8 * index);
+      return [name, Number.isNaN(value) ? null : value];
+    }),
+  );
+}

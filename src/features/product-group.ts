@@ -1,0 +1,60 @@
+import { literal, type Store } from "../base/index.ts";
+import { EVERY_PRODUCT, parseMapping, sourceMappings } from "../collection/index.ts";
+
+/** What a source's mapping says of its products: which ids are any, and what group they are of. */
+export interface ProductRule {
+  readonly source: string;
+  readonly pattern: string;
+  readonly groupPattern: string;
+  readonly groupCase: "upper" | "lower" | "keep";
+}
+
+/** The product rules of every source. */
+export function productRules(store: Store): ProductRule[] {
+  return [...sourceMappings(store)].map(([source, json]) => {
+    const products = parseMapping(JSON.parse(json)).products ?? EVERY_PRODUCT;
+    return {
+      source,
+      pattern: products.pattern,
+      groupPattern: products.group.pattern,
+      groupCase: products.group.case,
+    };
+  });
+}
+
+/** A product's group by its source's rule, as SQL over `source` and `product_id`; NULL where the id is no product. */
+export function productGroupSql(rules: readonly ProductRule[]): string {
+  const cases = rules.map((rule) => {
+    const matched = `regexp_extract(product_id, ${literal(rule.groupPattern)}, 1)`;
+    const group = `CASE WHEN ${matched} = '' THEN product_id ELSE ${matched} END`;
+    const cased = rule.groupCase === "keep" ? group : `${rule.groupCase}(${group})`;
+    return `WHEN source = ${literal(rule.source)} AND regexp_matches(product_id, ${literal(rule.pattern)}) THEN ${cased}`;
+  });
+  return cases.length === 0 ? "CAST(NULL AS VARCHAR)" : `CASE ${cases.join(" ")} END`;
+}
+
+const CASES = {
+  keep: (text: string) => text,
+  lower: (text: string) => text.toLowerCase(),
+  upper: (text: string) => text.toUpperCase(),
+} as const;
+
+/** The same in memory. */
+export function productGrouper(
+  rules: readonly ProductRule[],
+): (source: string, productId: string) => string | null {
+  const prepared = new Map(
+    rules.map(({ source, pattern, groupPattern, groupCase }) => [
+      source,
+      { isProduct: new RegExp(pattern), group: new RegExp(groupPattern), cased: CASES[groupCase] },
+    ]),
+  );
+  return (source, productId) => {
+    const rule = prepared.get(source);
+    if (rule?.isProduct.test(productId) !== true) {
+      return null;
+    }
+    const matched = rule.group.exec(productId)?.[1] ?? "";
+    return rule.cased(matched === "" ? productId : matched);
+  };
+}
