@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes the project's Python environment in .venv, for the notebooks and (with "bench") the benchmarks'
-# peers. Does nothing where it is there already with the same requirements.
+# peers; with "spark" another one in .venv-spark, for Apache Spark alone. Does nothing where it is there
+# already with the same requirements.
 #
-#   scripts/python-environment.sh [bench]
+#   scripts/python-environment.sh [bench | spark]
 #
 # PYTHON names another interpreter than python3.
 set -euo pipefail
@@ -18,7 +19,8 @@ fail() {
 
 case "${1:-}" in
   "" | bench) ;;
-  *) fail "expected nothing or \"bench\", got \"$1\"" ;;
+  spark) environment=.venv-spark ;;
+  *) fail "expected nothing, \"bench\" or \"spark\", got \"$1\"" ;;
 esac
 
 checksum() {
@@ -50,6 +52,10 @@ if ! "$environment/bin/python" -m pip --version > /dev/null 2>&1; then
     fail "$python can't make an environment: install its venv module (on Debian and Ubuntu the package python3-venv)"
 fi
 
+if [ "${1:-}" = spark ]; then
+  install spark test/spark-requirements.txt
+  exit
+fi
 install notebooks notebooks/requirements.txt
 if [ "${1:-}" = bench ]; then
   [ -f bench/peers/requirements.txt ] || fail "there is no bench/peers/requirements.txt"
