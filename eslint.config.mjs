@@ -8,6 +8,7 @@ export default defineConfig(
     "data/",
     "models/",
     ".venv/",
+    ".venv-spark/",
     "*.mjs",
     ".dependency-cruiser.mjs",
     "bin/",

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes the project's Python environment in .venv, for the notebooks and (with "bench") the benchmarks'
-# peers. Does nothing where it is there already with the same requirements. "feast" makes one in .venv/feast
-# instead, since that peer wants other versions of what the rest stands on.
+# peers. Does nothing where it is there already with the same requirements. Two stand alone: "feast" makes
+# .venv/feast, since that peer wants other versions of what the rest stands on; "spark" makes .venv-spark,
+# for Apache Spark.
 #
-#   scripts/python-environment.sh [bench | feast]
+#   scripts/python-environment.sh [bench | feast | spark]
 #
 # PYTHON names another interpreter than python3.
 set -euo pipefail
@@ -20,7 +21,8 @@ fail() {
 case "${1:-}" in
   "" | bench) ;;
   feast) environment=.venv/feast ;;
-  *) fail "expected nothing, \"bench\" or \"feast\", got \"$1\"" ;;
+  spark) environment=.venv-spark ;;
+  *) fail "expected nothing, \"bench\", \"feast\" or \"spark\", got \"$1\"" ;;
 esac
 
 checksum() {
@@ -54,6 +56,10 @@ fi
 
 if [ "${1:-}" = feast ]; then
   install feast bench/peers/feast-requirements.txt
+  exit
+fi
+if [ "${1:-}" = spark ]; then
+  install spark test/spark-requirements.txt
   exit
 fi
 install notebooks notebooks/requirements.txt

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { ServiceError } from "./base/index.ts";
+import { ServiceError, type SparkSettings } from "./base/index.ts";
 
 const environment = z.object({
   HERKOOP_STORE: z.string().min(1).optional(),
@@ -10,6 +10,9 @@ const environment = z.object({
   HERKOOP_HOST: z.string().min(1).default("127.0.0.1"),
   HERKOOP_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   HERKOOP_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("warn"),
+  HERKOOP_SPARK_PYTHON: z.string().min(1).default("python3"),
+  // A variable that is set to nothing is as good as none to Spark's own scripts.
+  SPARK_HOME: z.string().optional(),
 });
 
 /** Everything that is set from outside, resolved once at start. Paths are absolute. */
@@ -20,6 +23,7 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
+  readonly spark: SparkSettings;
 }
 
 const PROJECT_FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -35,9 +39,8 @@ export function readConfig(overrides: { readonly store?: string } = {}): Config 
     const field = issue?.path.join(".") ?? "environment";
     throw new ServiceError("invalid-input", `${field}: ${issue?.message ?? "invalid"}`, { field });
   }
-  const { HERKOOP_STORE, HERKOOP_MODELS, HERKOOP_HOST, HERKOOP_PORT, HERKOOP_LOG_LEVEL } =
-    parsed.data;
-  const chosen = overrides.store ?? HERKOOP_STORE;
+  const settings = parsed.data;
+  const chosen = overrides.store ?? settings.HERKOOP_STORE;
   const [storeFolder, besideStore] =
     chosen === undefined
       ? [join(PROJECT_FOLDER, "data", "store"), join(PROJECT_FOLDER, "models")]
@@ -45,10 +48,15 @@ export function readConfig(overrides: { readonly store?: string } = {}): Config 
   return {
     projectFolder: PROJECT_FOLDER,
     storeFolder,
-    modelsFolder: HERKOOP_MODELS === undefined ? besideStore : resolve(HERKOOP_MODELS),
-    host: HERKOOP_HOST,
-    port: HERKOOP_PORT,
-    logLevel: HERKOOP_LOG_LEVEL,
+    modelsFolder:
+      settings.HERKOOP_MODELS === undefined ? besideStore : resolve(settings.HERKOOP_MODELS),
+    host: settings.HERKOOP_HOST,
+    port: settings.HERKOOP_PORT,
+    logLevel: settings.HERKOOP_LOG_LEVEL,
+    spark: {
+      sparkHome: settings.SPARK_HOME === "" ? undefined : settings.SPARK_HOME,
+      sparkPython: settings.HERKOOP_SPARK_PYTHON,
+    },
   };
 }
 

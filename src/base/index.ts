@@ -12,6 +12,7 @@ export { type Clock, fixedClock, systemClock, toIso } from "./clock.ts";
 export { type DuckDb, literal, openDuckDb, quoted, type SqlRow, type SqlValue } from "./duckdb.ts";
 export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
 export { type Every, systemEvery } from "./every.ts";
+export { findSpark, SPARK_VERSION, type Spark, type SparkSettings } from "./find-spark.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { messageKey } from "./message-key.ts";
 export {
@@ -25,6 +26,14 @@ export {
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
 export { lowerBound } from "./sorted.ts";
+export { runSparkSql, type SparkSqlOptions } from "./spark.ts";
+export {
+  type SparkView,
+  type SparkWrite,
+  sparkLiteral,
+  viewStatement,
+  writeStatement,
+} from "./spark-text.ts";
 export type { Sqlite } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
