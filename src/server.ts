@@ -23,11 +23,11 @@ export async function startServer(
   every: Every = systemEvery,
 ): Promise<RunningServer> {
   const { store, clock, logger } = service;
-  const server = createServer(createApp({ store, clock, logger }));
+  const resolve = resolving(service);
+  const server = createServer(createApp({ store, clock, logger, resolveWaiting: resolve }));
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
   const seal = sealing(service);
-  const resolve = resolving(service);
   const stopSealing = every(SEAL_INTERVAL_MS, () => void seal());
   const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(service, resolve));
   return {

@@ -6,7 +6,16 @@ import {
 } from "../collection/index.ts";
 
 /** What features see in an event. */
-export type FactKind = "order" | "refund" | "browse" | "email" | "contact" | "ad" | "coupon";
+export const FACT_KINDS = [
+  "order",
+  "refund",
+  "browse",
+  "email",
+  "contact",
+  "ad",
+  "coupon",
+] as const;
+export type FactKind = (typeof FACT_KINDS)[number];
 
 /**
  * An event line as features see it, with its customer and its product group known. Quantities are whole

@@ -7,6 +7,7 @@ import {
   type FeatureView,
   isPopulation,
 } from "./feature-view.ts";
+import { FACT_KINDS } from "./fact.ts";
 import { atCutoff } from "./instants.ts";
 import type { Instants } from "./relation.ts";
 import { keysOf, viewSql } from "./view-sql.ts";
@@ -181,11 +182,11 @@ function relationTables(
 function spineSql(spine: Spine, cutoff: number, instants: Instants): string {
   switch (spine.entity) {
     case "customer": {
-      const since =
-        "activeWithinDays" in spine
-          ? ` WHERE occurred_at_ms >= ${cutoff - spine.activeWithinDays * DAY_MS}`
-          : "";
-      return `SELECT DISTINCT customer_id FROM ${instants.visible(["order", "browse"])}${since}`;
+      if ("activeWithinDays" in spine) {
+        const since = cutoff - spine.activeWithinDays * DAY_MS;
+        return `SELECT DISTINCT customer_id FROM ${instants.visible(["order", "browse"])} WHERE occurred_at_ms >= ${since}`;
+      }
+      return `SELECT DISTINCT customer_id FROM ${instants.visible(FACT_KINDS)}`;
     }
     case "pair":
       return `SELECT customer_id, product FROM purchase GROUP BY customer_id, product HAVING count(*) >= ${spine.minimumPurchases}`;

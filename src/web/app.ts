@@ -1,6 +1,7 @@
 import express, { type Express } from "express";
 import helmet from "helmet";
 import { createCollector, openSenders } from "../collection/index.ts";
+import { openOnlineStore } from "../features/index.ts";
 import { createIntake } from "./body.ts";
 import type { AppContext, Endpoint, WebContext } from "./endpoint.ts";
 import { answerError, refuseUnknown } from "./errors.ts";
@@ -13,6 +14,7 @@ import {
   collectionEndpoints,
   shortAddresses,
 } from "./routes/collection.ts";
+import { customerFeatureEndpoints } from "./routes/customer-features.ts";
 import { customerEndpoints } from "./routes/customers.ts";
 import { duplicateEndpoints } from "./routes/duplicates.ts";
 import { featureEndpoints } from "./routes/features.ts";
@@ -28,6 +30,7 @@ const DESCRIBED: readonly Endpoint[] = [
   ...qualityEndpoints,
   ...customerEndpoints,
   ...profileEndpoints,
+  ...customerFeatureEndpoints,
   ...duplicateEndpoints,
   ...audienceEndpoints,
   ...pruningEndpoints,
@@ -46,6 +49,7 @@ export function createApp(from: AppContext): Express {
     ...from,
     collector: createCollector(from.store, from.clock),
     senders: openSenders(from.store),
+    online: openOnlineStore(from.store, from.clock),
     intake: createIntake(from.intakeBytesMax ?? INTAKE_BYTES_MAX),
   };
   const app = express();

@@ -2,6 +2,7 @@ import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Clock, Logger, Store } from "../base/index.ts";
 import type { Collector, Senders } from "../collection/index.ts";
+import type { OnlineStore } from "../features/index.ts";
 import type { Intake } from "./body.ts";
 import { type CsvDocument, sendCsv } from "./csv.ts";
 import { parseInput } from "./input.ts";
@@ -13,12 +14,15 @@ export interface AppContext {
   readonly logger: Logger;
   /** How many bytes of requests are held at a time before more are refused; 32 MiB unless given. */
   readonly intakeBytesMax?: number;
+  /** Takes a few of the live lines that wait to their customers, and says whether there were any. */
+  readonly resolveWaiting?: () => boolean;
 }
 
 /** What the API answers from. */
 export interface WebContext extends AppContext {
   readonly collector: Collector;
   readonly senders: Senders;
+  readonly online: OnlineStore;
   readonly intake: Intake;
 }
 
@@ -47,6 +51,8 @@ export interface Definition<
   readonly summary: string;
   /** Answers about persons are kept by no cache. */
   readonly isPersonal?: boolean;
+  /** Every event that was answered counts: those that wait are taken to their customers first. */
+  readonly isLive?: boolean;
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
@@ -91,6 +97,9 @@ export function endpoint<
       if (definition.isPersonal === true) {
         response.set("Cache-Control", "no-store");
       }
+      if (definition.isLive === true) {
+        resolveWaiting(context);
+      }
       const input = {
         params: parseInput(params, request.params),
         query: parseInput(query, request.query),
@@ -102,6 +111,13 @@ export function endpoint<
       }
     },
   };
+}
+
+/** So many batches hold a reader up at most; whoever sends more at a time is read a moment later. */
+const BATCHES_MAX = 4;
+
+function resolveWaiting({ resolveWaiting: resolve }: WebContext): void {
+  for (let batch = 0; batch < BATCHES_MAX && resolve?.() === true; batch++);
 }
 
 /** By `format` if given, else by the Accept header. */
