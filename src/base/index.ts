@@ -24,7 +24,7 @@ export {
   silentProgress,
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
-export { lowerBound } from "./sorted.ts";
+export { compareText, lowerBound } from "./sorted.ts";
 export type { Sqlite } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
