@@ -13,3 +13,8 @@ export function lowerBound(sorted: ArrayLike<number>, value: number, after = fal
   }
   return low;
 }
+
+/** The order of two texts by code units, as no locale changes it: below, at or above 0. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

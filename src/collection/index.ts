@@ -78,7 +78,15 @@ export { recordByOperator } from "./operator-store.ts";
 export { listPresets, presetMapping } from "./preset.ts";
 export type { QualityPart, SourceQuality } from "./quality.ts";
 export { readQuality } from "./quality-store.ts";
-export { createLinkedHistory, exportRefunds } from "./refund-store.ts";
+export { type LinkableLine, type LinkedPart, linkRefunds } from "./refund-linking.ts";
+export {
+  matchRefunds,
+  type RefundableLine,
+  type RefundPart,
+  type RefundRequest,
+  type RefundRule,
+} from "./refund-matching.ts";
+export { createLinkedHistory, exportRefunds, refundRules } from "./refund-store.ts";
 export { keptFrom, type RetentionPolicy } from "./retention.ts";
 export {
   declareRetention,

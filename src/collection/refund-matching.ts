@@ -1,3 +1,5 @@
+import { compareText } from "../base/index.ts";
+
 /** A line that was bought, with what is left of it to refund. */
 export interface RefundableLine {
   readonly messageId: string;
@@ -87,7 +89,9 @@ export function matchRefunds(
 }
 
 function inTime({ refund: a }: Open, { refund: b }: Open): number {
-  return a.occurredAt - b.occurredAt || compare(a.messageId, b.messageId) || a.request - b.request;
+  return (
+    a.occurredAt - b.occurredAt || compareText(a.messageId, b.messageId) || a.request - b.request
+  );
 }
 
 function take(open: Open, lines: readonly RefundableLine[], rule: RefundRule): void {
@@ -132,7 +136,7 @@ function partOf(
 }
 
 function latestFirst(a: RefundableLine, b: RefundableLine): number {
-  return b.occurredAt - a.occurredAt || compare(b.messageId, a.messageId) || b.line - a.line;
+  return b.occurredAt - a.occurredAt || compareText(b.messageId, a.messageId) || b.line - a.line;
 }
 
 function groupBy<T>(all: readonly T[], key: (one: T) => number): Map<number, T[]> {
@@ -146,9 +150,4 @@ function groupBy<T>(all: readonly T[], key: (one: T) => number): Map<number, T[]
     }
   }
   return groups;
-}
-
-/** By code units, as no locale changes it. */
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

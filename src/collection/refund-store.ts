@@ -73,8 +73,8 @@ export async function exportRefunds(store: Store, file: string): Promise<number>
   }
 }
 
-/** What a source's latest mapping says of its refunds. */
-function refundRules(store: Store): ReadonlyMap<string, RefundRule> {
+/** How refunds of each source find what they refund, as its latest mapping says. */
+export function refundRules(store: Store): ReadonlyMap<string, RefundRule> {
   return new Map(
     [...sourceMappings(store)].map(([source, json]) => [
       source,

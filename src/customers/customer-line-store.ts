@@ -1,4 +1,4 @@
-import type { Store } from "../base/index.ts";
+import { compareText, type Store } from "../base/index.ts";
 import { IS_ORDER_LINE } from "./kept-lines.ts";
 
 /** A line of a customer, whichever of its identifiers it named. Instants in epoch milliseconds. */
@@ -6,6 +6,8 @@ export interface CustomerLine {
   readonly occurredAt: number;
   /** When both the line and that it is this customer's were known. */
   readonly knownAt: number;
+  /** When the line itself was known; refunds are linked by it. */
+  readonly lineKnownAt: number;
   readonly source: string;
   readonly messageId: string;
   readonly line: number;
@@ -24,18 +26,24 @@ export interface CustomerLine {
   readonly isClaim: boolean;
 }
 
-type Row = [
+/** What many lines of a customer share comes as one JSON text. */
+type Row = readonly [
   occurredAt: number,
-  knownAt: number,
-  source: string,
+  lineKnownAt: number,
+  shared: string,
   messageId: string,
-  line: number,
-  type: string,
-  event: string | null,
   orderId: string | null,
   productId: string | null,
   quantity: number | null,
   price: number | null,
+];
+
+type Shared = readonly [
+  linkedAt: number,
+  source: string,
+  line: number,
+  type: string,
+  event: string | null,
   channel: string | null,
   campaign: string | null,
   category: string | null,
@@ -44,8 +52,8 @@ type Row = [
   isClaim: number,
 ];
 
-const COLUMNS = `r.occurred_at, max(r.known_at, i.linked_at), r.source, r.message_id, r.line, r.type, r.event, r.order_id,
-    r.product_id, r.quantity, r.price, r.channel, r.campaign, r.category, r.device, r.person, r.is_claim`;
+const COLUMNS = `r.occurred_at, r.known_at, json_array(i.linked_at, r.source, r.line, r.type, r.event, r.channel, r.campaign,
+    r.category, r.device, r.person, r.is_claim), r.message_id, r.order_id, r.product_id, r.quantity, r.price`;
 const IS_OWN = "r.identifier_id = i.id WHERE i.customer_id = @customerId";
 
 /**
@@ -61,31 +69,51 @@ export function openCustomerLines(
       `SELECT ${COLUMNS} FROM identifier i JOIN recent_event r ON ${IS_OWN} AND r.occurred_at >= @since
        UNION ALL
        SELECT ${COLUMNS} FROM identifier i JOIN recent_event r INDEXED BY recent_event_order ON ${IS_OWN} AND r.occurred_at < @since
-         AND ${IS_ORDER_LINE}
-       ORDER BY 1, 3, 4, 5`,
+         AND ${IS_ORDER_LINE}`,
     )
     .raw();
-  return (customerId, since) => read.all({ customerId, since }).map(lineOf);
+  return (customerId, since) => {
+    // Handing over values is what takes time: 500 lines 0.9 ms so, 1.45 ms with a column for each field.
+    const parsed = new Map<string, Shared>();
+    return read
+      .all({ customerId, since })
+      .map((row) => {
+        const shared = parsed.get(row[2]) ?? (JSON.parse(row[2]) as Shared);
+        parsed.set(row[2], shared);
+        return lineOf(row, shared);
+      })
+      .sort(inOrder);
+  };
 }
 
-function lineOf(row: Row): CustomerLine {
+function lineOf(row: Row, shared: Shared): CustomerLine {
   return {
     occurredAt: row[0],
-    knownAt: row[1],
-    source: row[2],
+    knownAt: Math.max(row[1], shared[0]),
+    lineKnownAt: row[1],
+    source: shared[1],
     messageId: row[3],
-    line: row[4],
-    type: row[5],
-    event: row[6],
-    orderId: row[7],
-    productId: row[8],
-    quantity: row[9],
-    price: row[10],
-    channel: row[11],
-    campaign: row[12],
-    category: row[13],
-    device: row[14],
-    person: row[15],
-    isClaim: row[16] === 1,
+    line: shared[2],
+    type: shared[3],
+    event: shared[4],
+    orderId: row[4],
+    productId: row[5],
+    quantity: row[6],
+    price: row[7],
+    channel: shared[5],
+    campaign: shared[6],
+    category: shared[7],
+    device: shared[8],
+    person: shared[9],
+    isClaim: shared[10] === 1,
   };
+}
+
+function inOrder(a: CustomerLine, b: CustomerLine): number {
+  return (
+    a.occurredAt - b.occurredAt ||
+    compareText(a.source, b.source) ||
+    compareText(a.messageId, b.messageId) ||
+    a.line - b.line
+  );
 }

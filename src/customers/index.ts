@@ -5,6 +5,7 @@ export {
   type Customer,
   countCustomers,
   findCustomer,
+  findCustomerId,
   listCustomers,
   openCustomerIds,
 } from "./customer-store.ts";

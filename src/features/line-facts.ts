@@ -1,10 +1,5 @@
 import type { Store } from "../base/index.ts";
-import {
-  EventName,
-  type LinkedPart,
-  linkRefunds,
-  refundRules,
-} from "../collection/index.ts";
+import { EventName, type LinkedPart, linkRefunds, refundRules } from "../collection/index.ts";
 import type { CustomerLine } from "../customers/index.ts";
 import { ANY_PRODUCT, type Fact, type FactKind, KIND_OF_EVENT, SCALE } from "./fact.ts";
 import { productGrouper, productRules } from "./product-group.ts";

@@ -56,7 +56,10 @@ export function openOnlineStore(store: Store, clock: Clock): OnlineStore {
     const rows = builder.build(factsOf()(lines), cutoff, of, population.of);
     return { service, asOf: cutoff, populationAsOf: population.day, rows };
   };
-  return { readAt, read: (service, customerId, of) => readAt(service, customerId, clock.now() + 1, of) };
+  return {
+    readAt,
+    read: (service, customerId, of) => readAt(service, customerId, clock.now() + 1, of),
+  };
 }
 
 /** The reader of facts, made anew when a mapping changed. */

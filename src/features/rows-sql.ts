@@ -1,5 +1,6 @@
 import { DAY_MS } from "../base/index.ts";
 import { CATALOGUE, type Catalogue, type Needed, neededFor } from "./catalogue.ts";
+import { FACT_KINDS } from "./fact.ts";
 import type { FeatureService, RowEntity } from "./feature-service.ts";
 import {
   type DerivedFeature,
@@ -7,7 +8,6 @@ import {
   type FeatureView,
   isPopulation,
 } from "./feature-view.ts";
-import { FACT_KINDS } from "./fact.ts";
 import { atCutoff } from "./instants.ts";
 import type { Instants } from "./relation.ts";
 import { keysOf, viewSql } from "./view-sql.ts";

@@ -4,7 +4,7 @@ import {
   matchRefunds,
   type RefundableLine,
   type RefundRequest,
-} from "../../src/collection/refund-matching.ts";
+} from "../../src/collection/index.ts";
 
 const line = (
   messageId: string,

@@ -3,8 +3,12 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { DAY_MS, type SqlRow, type Store } from "../../src/base/index.ts";
-import { compactHistory, exportRefunds, historySummary } from "../../src/collection/index.ts";
-import { matchRefunds } from "../../src/collection/refund-matching.ts";
+import {
+  compactHistory,
+  exportRefunds,
+  historySummary,
+  matchRefunds,
+} from "../../src/collection/index.ts";
 import { intentService, openOfflineStore } from "../../src/features/index.ts";
 import { linkedRows, readRows } from "../support/live.ts";
 import { importLines, type ShopLine, shopMapping } from "../support/shop.ts";

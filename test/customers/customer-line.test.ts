@@ -122,7 +122,7 @@ describe("a customer's lines", () => {
         },
         ...{ type: "track", event: "Order Completed", orderId: "o-1", productId: "A" },
         ...{ quantity: 2, price: 3.5, channel: null, campaign: "May", category: "Soap" },
-        ...{ device: "mobile", person: "jan", isClaim: false },
+        ...{ device: "mobile", person: "jan", isClaim: false, lineKnownAt: NOW },
       });
       expect(lines.at(-2)).to.include({ person: "cookie", productId: "A", category: null });
       expect(read(jan, NOW - 200 * DAY_MS)).to.have.lengthOf(7);

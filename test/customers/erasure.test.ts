@@ -318,6 +318,25 @@ describe("erasing from a store that others change", () => {
     });
   });
 
+  it("takes the name from others' lines at hand, where they have it by what was nobody's", async () => {
+    await withStore(async (store, folder) => {
+      await plant(store, folder);
+      await resolveCustomers(store, plantedClock);
+      const name = store.sqlite.prepare(
+        "UPDATE recent_event SET person = ? WHERE identifier_id = (SELECT id FROM identifier WHERE value = ?)",
+      );
+      const named = [
+        ["jan-7731", eva.value],
+        ['["email","jan.jansen@voorbeeld.nl"]', piet.value],
+      ];
+      for (const [text, other] of named) {
+        expect(name.run(text, other).changes).to.be.greaterThan(0);
+      }
+      await erasePerson(store, plantedClock, jan, OPTIONS);
+      expect(await tracesIn(store)).to.deep.equal([]);
+    });
+  });
+
   it("knows of every column of text whether it can name a person", async () => {
     await withStore((store) => {
       const unknown = textColumns(store.sqlite)

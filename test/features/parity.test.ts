@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { literal, type SqlRow, type Store } from "../../src/base/index.ts";
-import { sealInbox, resolvedThrough } from "../../src/collection/index.ts";
+import { resolvedThrough, sealInbox } from "../../src/collection/index.ts";
 import { resolveCustomers } from "../../src/customers/index.ts";
 import {
   type FeatureService,
@@ -12,7 +12,13 @@ import {
   type Spine,
   wholeService,
 } from "../../src/features/index.ts";
-import { openStream, type SettableClock, settableClock, streamStart, streamStep } from "../support/stream.ts";
+import {
+  openStream,
+  type SettableClock,
+  settableClock,
+  streamStart,
+  streamStep,
+} from "../support/stream.ts";
 import { withStore } from "../support/temporary.ts";
 
 const SERVICES = [

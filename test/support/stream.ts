@@ -42,7 +42,10 @@ const order = track(
   fc.record({ order_id: orderId, products: fc.array(product, { minLength: 1, maxLength: 3 }) }),
 );
 const refund = fc.oneof(
-  track("Order Refunded", fc.record({ order_id: orderId, products: fc.array(product, { minLength: 1, maxLength: 2 }) })),
+  track(
+    "Order Refunded",
+    fc.record({ order_id: orderId, products: fc.array(product, { minLength: 1, maxLength: 2 }) }),
+  ),
   track("Order Refunded", fc.record({ order_id: orderId })),
   track("Order Cancelled", fc.record({ order_id: orderId })),
 );
@@ -108,9 +111,12 @@ export const streamStep: fc.Arbitrary<StreamStep> = fc.record({
 
 /** Starts of streams: before both clock changes of Amsterdam and New York, and the 53rd week of 2020. */
 export const streamStart: fc.Arbitrary<number> = fc.constantFrom(
-  ...["2021-03-27T22:30:00Z", "2020-12-30T23:00:00Z", "2024-10-26T21:00:00Z", "2023-11-05T04:00:00Z"].map(
-    (text) => Date.parse(text),
-  ),
+  ...[
+    "2021-03-27T22:30:00Z",
+    "2020-12-30T23:00:00Z",
+    "2024-10-26T21:00:00Z",
+    "2023-11-05T04:00:00Z",
+  ].map((text) => Date.parse(text)),
 );
 
 /** Takes steps into a store as they come, each resolved before the next. */

@@ -24,13 +24,10 @@ const of = endpoint({
   isLive: true,
   params: byIdentifier,
   query: z.strictObject({
-    service: z
-      .string()
-      .default("customer")
-      .meta({
-        description:
-          "a feature service (conversion_intent, repurchase_week), or everything of an entity (customer, pair, customer_category)",
-      }),
+    service: z.string().default("customer").meta({
+      description:
+        "a feature service (conversion_intent, repurchase_week), or everything of an entity (customer, pair, customer_category)",
+    }),
     products: listed.meta({ description: "for features of a customer and a product" }),
     categories: listed.meta({ description: "for features of a customer and a category" }),
   }),
