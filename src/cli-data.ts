@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { parseInstant, ServiceError, toIso } from "./base/index.ts";
+import { addOnlineFeatureCommands } from "./cli-features-online.ts";
 import { addImportCommands } from "./cli-import.ts";
 import { answer, withService } from "./cli-options.ts";
 import { historySummary, importRuns } from "./collection/index.ts";
@@ -99,6 +100,7 @@ function addFeatureCommands(program: Command): void {
   const features = program
     .command("features")
     .description("what is known of a customer, a pair or a product at an instant");
+  addOnlineFeatureCommands(features);
 
   features
     .command("list")

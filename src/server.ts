@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
+import { DAY_MS, type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
 import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
-import { applyRetentionDaily, asWriter, type Service } from "./service.ts";
+import { applyRetentionDaily, asWriter, materialiseFeatures, type Service } from "./service.ts";
 import { createApp } from "./web/index.ts";
 
 export interface RunningServer {
@@ -28,7 +28,8 @@ export async function startServer(
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
   const seal = sealing(service);
-  const stopSealing = every(SEAL_INTERVAL_MS, () => void seal());
+  const materialise = materialising(service);
+  const stopSealing = every(SEAL_INTERVAL_MS, () => void seal().then(materialise));
   const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(service, resolve));
   return {
     url: `http://${host}:${address.port}`,
@@ -43,6 +44,7 @@ export async function startServer(
       stopResolving();
       while (resolve());
       await seal();
+      await materialise.ended();
     },
   };
 }
@@ -80,6 +82,33 @@ function sealing(service: Service): () => Promise<void> {
     }
   };
   return () => (last = last.then(seal));
+}
+
+/** Makes a new day's features of products and categories ready, beside everything else; what fails waits for the next time. */
+function materialising(service: Service): (() => void) & { ended(): Promise<void> } {
+  let running: Promise<void> | undefined;
+  let doneOn = -1;
+  const run = async (): Promise<void> => {
+    const today = Math.floor(service.clock.now() / DAY_MS);
+    try {
+      if (doneOn < today) {
+        await materialiseFeatures(service);
+        doneOn = today;
+      }
+    } catch (error) {
+      const isBusy = error instanceof ServiceError && error.code === "conflict";
+      service.logger[isBusy ? "info" : "error"](
+        { reason: messageOf(error) },
+        "features of products not made ready",
+      );
+    }
+  };
+  const start = (): void => {
+    running ??= run().finally(() => {
+      running = undefined;
+    });
+  };
+  return Object.assign(start, { ended: async () => running });
 }
 
 /** Resolves the next live lines; what fails waits for the next time, and is told once. */

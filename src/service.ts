@@ -11,6 +11,7 @@ import {
   systemClock,
 } from "./base/index.ts";
 import {
+  defaultAsOf,
   hasLiveEvents,
   noteRetention,
   type RetentionReport,
@@ -19,6 +20,7 @@ import {
   runRetention,
   type SealReport,
   sealInbox,
+  servingAsOf,
 } from "./collection/index.ts";
 import type { Config } from "./config.ts";
 import {
@@ -29,9 +31,8 @@ import {
   resumeErasures,
   writeIdentity,
 } from "./customers/index.ts";
-import { hasBrowsing } from "./features/index.ts";
+import { hasBrowsing, type Materialisation, materialisePopulation } from "./features/index.ts";
 import {
-  defaultAsOf,
   intentTask,
   type ModelName,
   type ModelTask,
@@ -106,6 +107,20 @@ export async function applyRetention(
     { dryRun, knownVisitors: () => Promise.resolve(knownVisitorsSql(store)) },
   );
   return dryRun ? report : { ...report, ...forgetOld(store, now) };
+}
+
+/**
+ * Makes features of products and categories ready for serving: those of the start of the day, of all that was
+ * known by then. Call it as no writer; it is one for a moment.
+ */
+export async function materialiseFeatures(service: Service): Promise<Materialisation> {
+  const { store, clock } = service;
+  const asOf = servingAsOf(store, clock);
+  await asWriter(service, async () => {
+    await sealResolved(service);
+    await writeIdentity(store, clock);
+  });
+  return materialisePopulation(store, clock, asOf);
 }
 
 const RETENTION_INTERVAL_MS = 86_400_000;

@@ -1,4 +1,5 @@
 /** Collection: events in, from every source, once each, into an immutable history. */
+export { defaultAsOf, servingAsOf } from "./as-of.ts";
 export {
   type Backup,
   copyBackup,

@@ -1,4 +1,4 @@
-import { type Clock, DAY_MS, type Store } from "../base/index.ts";
+import { DAY_MS, type Store } from "../base/index.ts";
 import { openCustomerLines } from "../customers/index.ts";
 import { LOOKBACK_DAYS } from "./fact.ts";
 import { type FeatureService, featuresOf } from "./feature-service.ts";
@@ -20,11 +20,10 @@ export interface OnlineVectors {
 /** Features as of now, from what is at hand of each customer. */
 export interface OnlineStore {
   /**
-   * The features of a customer as of just now, so that an event that was answered counts; `of` names products
-   * or categories where the service is of these. Throws what `featuresOf` does.
+   * The features of a customer as of an instant (epoch ms): everything that happened and was known before it.
+   * It lies not far back, since what was trimmed is not seen. `of` names products or categories where the
+   * service is of these. Throws what `featuresOf` does.
    */
-  read(service: FeatureService, customerId: number, of?: readonly Of[]): OnlineVectors;
-  /** The same as of an instant, which lies not far back: what was trimmed since is not seen. */
   readAt(
     service: FeatureService,
     customerId: number,
@@ -34,7 +33,7 @@ export interface OnlineStore {
 }
 
 /** The online store of a store, through statements that are prepared once. */
-export function openOnlineStore(store: Store, clock: Clock): OnlineStore {
+export function openOnlineStore(store: Store): OnlineStore {
   const linesOf = openCustomerLines(store);
   const populationAt = openPopulation(store);
   const builders = new Map<FeatureService, VectorBuilder>();
@@ -49,16 +48,14 @@ export function openOnlineStore(store: Store, clock: Clock): OnlineStore {
     builders.set(service, builder);
     return builder;
   };
-  const readAt: OnlineStore["readAt"] = (service, customerId, cutoff, of = []) => {
-    const builder = builderOf(service);
-    const lines = linesOf(customerId, cutoff - LOOKBACK_DAYS * DAY_MS);
-    const population = populationAt(cutoff);
-    const rows = builder.build(factsOf()(lines), cutoff, of, population.of);
-    return { service, asOf: cutoff, populationAsOf: population.day, rows };
-  };
   return {
-    readAt,
-    read: (service, customerId, of) => readAt(service, customerId, clock.now() + 1, of),
+    readAt: (service, customerId, cutoff, of = []) => {
+      const builder = builderOf(service);
+      const lines = linesOf(customerId, cutoff - LOOKBACK_DAYS * DAY_MS);
+      const population = populationAt(cutoff);
+      const rows = builder.build(factsOf()(lines), cutoff, of, population.of);
+      return { service, asOf: cutoff, populationAsOf: population.day, rows };
+    },
   };
 }
 

@@ -25,4 +25,4 @@ export {
   type TaskOptions,
 } from "./task.ts";
 export { loadTensorBackend } from "./tensor-backend.ts";
-export { defaultAsOf, type TrainingContext, trainModel } from "./train.ts";
+export { type TrainingContext, trainModel } from "./train.ts";

@@ -1,12 +1,5 @@
 import { join } from "node:path";
-import {
-  type Clock,
-  DAY_MS,
-  type DuckDb,
-  type Logger,
-  type Progress,
-  type Store,
-} from "../base/index.ts";
+import { type Clock, type DuckDb, type Logger, type Progress, type Store } from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
 import { type OfflineStore, openOfflineStore } from "../features/index.ts";
 import { type Artifact, saveArtifact } from "./artifact.ts";
@@ -183,11 +176,4 @@ export async function evaluatePrepared(
     prepared.plan,
   );
   return { ...prepared, evaluation, backend };
-}
-
-/** The instant that counts as now for a store: the end (in UTC) of the last day of its data, or now if that is earlier. */
-export function defaultAsOf(store: Store, clock: Clock): number {
-  const last = historySummary(store).lastKnownAt;
-  const now = clock.now();
-  return last === null ? now : Math.min(now, Math.floor(last / DAY_MS) * DAY_MS + DAY_MS);
 }

@@ -175,7 +175,7 @@ describe("features online and offline", () => {
           await withStore(async (store, folder) => {
             const clock = settableClock(start);
             const take = openStream(store, clock);
-            const online = openOnlineStore(store, clock);
+            const online = openOnlineStore(store);
             const cutoffs = new Map<number, Seen[]>();
             const owners = new Map<number, ReadonlyMap<number, number>>();
             for (const [index, step] of steps.entries()) {

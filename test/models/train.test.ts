@@ -10,10 +10,10 @@ import {
   type Store,
   silentProgress,
 } from "../../src/base/index.ts";
+import { defaultAsOf } from "../../src/collection/index.ts";
 import { loadArtifact } from "../../src/models/artifact.ts";
 import {
   backtestModel,
-  defaultAsOf,
   findChampion,
   hazardsOf,
   intentTask,

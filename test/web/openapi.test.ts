@@ -22,6 +22,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   "/v1/customers/{type}/{id}": "/v1/customers/user_id/jan.jansen",
   "/v1/customers/{type}/{id}/predictions": "/v1/customers/user_id/jan.jansen/predictions",
   "/v1/customers/{type}/{id}/profile": "/v1/customers/user_id/jan.jansen/profile",
+  "/v1/customers/{type}/{id}/features": "/v1/customers/user_id/jan.jansen/features",
   "/v1/customers/{type}/{id}/changes": "/v1/customers/user_id/jan.jansen/changes",
   "/v1/duplicates/{id}": "/v1/duplicates/1",
   "/v1/duplicates/{id}/join": "/v1/duplicates/1/join",
@@ -51,7 +52,7 @@ describe("the OpenAPI document", () => {
         Object.keys(methods).map((method) => `${method} ${path}`),
       );
       expect(openapi).to.equal("3.1.0");
-      expect(routes).to.have.lengthOf(31);
+      expect(routes).to.have.lengthOf(32);
       expect(described).to.have.members(routes);
     });
   });

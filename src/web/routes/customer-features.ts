@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { toIso } from "../../base/index.ts";
+import { parseInstant, toIso } from "../../base/index.ts";
+import { servingAsOf } from "../../collection/index.ts";
 import { findCustomerId } from "../../customers/index.ts";
 import { findService } from "../../features/index.ts";
 import { instant } from "../answers.ts";
@@ -29,6 +30,11 @@ const of = endpoint({
         "a feature service (conversion_intent, repurchase_week), or everything of an entity (customer, pair, customer_category)",
     }),
     products: listed.meta({ description: "for features of a customer and a product" }),
+    asOf: z
+      .string()
+      .transform((text) => parseInstant(text, "asOf"))
+      .optional()
+      .meta({ description: "what was known before this instant, not far back; now unless given" }),
     categories: listed.meta({ description: "for features of a customer and a category" }),
   }),
   body: z
@@ -48,15 +54,16 @@ const of = endpoint({
       ),
     })
     .meta({ id: "CustomerFeatures" }),
-  read: ({ store, online }, { params: { type, id }, query }) => {
+  read: ({ store, clock, online }, { params: { type, id }, query }) => {
     const service = findService(query.service);
     const keys = [
       ...(query.products ?? []).map((product) => ({ product })),
       ...(query.categories ?? []).map((category) => ({ category })),
     ];
-    const { asOf, populationAsOf, rows } = online.read(
+    const { asOf, populationAsOf, rows } = online.readAt(
       service,
       findCustomerId(store, { type, value: id }),
+      query.asOf ?? servingAsOf(store, clock),
       keys,
     );
     return {
