@@ -1,6 +1,13 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
+import {
+  type Every,
+  eventLoopLoad,
+  type Load,
+  messageOf,
+  ServiceError,
+  systemEvery,
+} from "./base/index.ts";
 import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
 import { applyRetentionDaily, asWriter, type Service } from "./service.ts";
@@ -21,6 +28,7 @@ export async function startServer(
   host: string,
   port: number,
   every: Every = systemEvery,
+  load: Load = eventLoopLoad(),
 ): Promise<RunningServer> {
   const { store, clock, logger } = service;
   const server = createServer(createApp({ store, clock, logger }));
@@ -29,7 +37,7 @@ export async function startServer(
   const seal = sealing(service);
   const resolve = resolving(service);
   const stopSealing = every(SEAL_INTERVAL_MS, () => void seal());
-  const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(service, resolve));
+  const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(load, resolve));
   return {
     url: `http://${host}:${address.port}`,
     close: async () => {
@@ -50,17 +58,19 @@ export async function startServer(
 /** Ticks that may be passed over in a row while requests keep the process busy: a second. */
 const PASSED_TICKS_MAX = 20;
 
-/** Leaves ticks that come late to what made them late: collecting goes first, and resolving catches up. */
-function whenIdle({ clock }: Service, work: () => unknown): () => void {
-  let expectedAt = clock.now() + RESOLVE_INTERVAL_MS;
+/** From this load on, requests wait for each other. */
+const BUSY = 0.8;
+
+/** Passes over ticks while requests keep the process busy: collecting goes first, and resolving catches up. */
+function whenIdle(load: Load, work: () => unknown): () => void {
   let passed = 0;
   return () => {
-    const isLate = clock.now() > expectedAt + RESOLVE_INTERVAL_MS / 5;
-    passed = isLate && passed < PASSED_TICKS_MAX ? passed + 1 : 0;
+    passed = load() > BUSY && passed < PASSED_TICKS_MAX ? passed + 1 : 0;
     if (passed === 0) {
       work();
+      // The work itself is no reason to wait.
+      load();
     }
-    expectedAt = clock.now() + RESOLVE_INTERVAL_MS;
   };
 }
 

@@ -12,6 +12,7 @@ export { type Clock, fixedClock, systemClock, toIso } from "./clock.ts";
 export { type DuckDb, literal, openDuckDb, quoted, type SqlRow, type SqlValue } from "./duckdb.ts";
 export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
 export { type Every, systemEvery } from "./every.ts";
+export { eventLoopLoad, type Load } from "./load.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { messageKey } from "./message-key.ts";
 export {
