@@ -14,7 +14,8 @@ export interface Consent {
 
 /** Writes statements and what follows from them. Call inside a transaction. */
 export interface ConsentWriter {
-  add(statement: ConsentStatement): void;
+  /** Returns whether it is news: what counts for its customer may change. */
+  add(statement: ConsentStatement): boolean;
   /** Works out what counts for these customers. */
   settle(customers: Iterable<number>): void;
 }
@@ -66,11 +67,11 @@ export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
         const isNews =
           known === undefined || (status === "granted" ? statedAt < known : statedAt > known);
         if (!isNews) {
-          return;
+          return false;
         }
         forget.run(identifierId, purpose, source, status);
       }
-      insert.run({ ...statement, isRepeated: isRepeated ? 1 : 0 });
+      return insert.run({ ...statement, isRepeated: isRepeated ? 1 : 0 }).changes > 0;
     },
     settle: (customers) => {
       if (isNothingSaid.get() === 1) {

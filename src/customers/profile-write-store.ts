@@ -61,10 +61,11 @@ export interface Trait {
 
 /** Writes what profiles are made of, through statements that are prepared once. Call inside a transaction. */
 export interface ProfileWriter {
-  addActivity(part: Activity): void;
+  /** Returns whether the identifier is new to the source and channel. */
+  addActivity(part: Activity): boolean;
   addOrder(part: OrderPart): void;
   /** Adds a line once, however often it is told. */
-  addRecent(line: RecentLine): void;
+  addRecent(line: Omit<RecentLine, "identifierId">, identifierId: number): void;
   /** Keeps the latest lines of an identifier. */
   trimRecent(identifierId: number): void;
   /** The latest word on a trait counts. */
@@ -80,10 +81,10 @@ export const NO_CHANNEL = "unknown";
 /** The writer of a store's profiles. */
 export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
   const activity = sqlite.prepare(
-    `INSERT INTO identifier_activity VALUES (@identifierId, @source, @channel, @eventCount, @firstAt, @lastAt)
-     ON CONFLICT (identifier_id, source, channel) DO UPDATE SET event_count = event_count + excluded.event_count,
-       first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)`,
+    `UPDATE identifier_activity SET event_count = event_count + ?, first_at = min(first_at, ?), last_at = max(last_at, ?)
+     WHERE identifier_id = ? AND source = ? AND channel = ?`,
   );
+  const firstActivity = sqlite.prepare("INSERT INTO identifier_activity VALUES (?, ?, ?, ?, ?, ?)");
   const order = sqlite.prepare(
     `INSERT INTO order_summary VALUES (@identifierId, @source, @orderId, @orderedAt, @lastAt, @currency, @lineCount,
        @quantity, @amount, @refundedQuantity, @refundedAmount, @isCancelled)
@@ -96,8 +97,7 @@ export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
        is_cancelled = max(is_cancelled, excluded.is_cancelled)`,
   );
   const recent = sqlite.prepare(
-    `INSERT OR IGNORE INTO recent_event VALUES (@identifierId, @occurredAt, @source, @messageId, @line, @knownAt, @type, @event,
-       @channel, @orderId, @productId, @productName, @quantity, @price, @currency)`,
+    "INSERT OR IGNORE INTO recent_event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
   const trim = sqlite.prepare(
     `DELETE FROM recent_event WHERE identifier_id = @id AND occurred_at < (
@@ -110,9 +110,32 @@ export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
      WHERE (excluded.occurred_at, excluded.known_at, excluded.value) > (occurred_at, known_at, value)`,
   );
   return {
-    addActivity: (part) => void activity.run(part),
+    addActivity: ({ identifierId, source, channel, eventCount, firstAt, lastAt }) => {
+      if (activity.run(eventCount, firstAt, lastAt, identifierId, source, channel).changes > 0) {
+        return false;
+      }
+      firstActivity.run(identifierId, source, channel, eventCount, firstAt, lastAt);
+      return true;
+    },
     addOrder: (part) => void order.run(part),
-    addRecent: (line) => void recent.run(line),
+    addRecent: (line, identifierId) =>
+      void recent.run(
+        identifierId,
+        line.occurredAt,
+        line.source,
+        line.messageId,
+        line.line,
+        line.knownAt,
+        line.type,
+        line.event,
+        line.channel,
+        line.orderId,
+        line.productId,
+        line.productName,
+        line.quantity,
+        line.price,
+        line.currency,
+      ),
     trimRecent: (id) => void trim.run({ id }),
     addTrait: (part) => void trait.run(part),
   };
