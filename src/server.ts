@@ -22,6 +22,9 @@ export interface RunningServer {
 const SEAL_INTERVAL_MS = 60_000;
 const RESOLVE_INTERVAL_MS = 50;
 
+/** Longer than a process under a flood works in one turn: it would close connections on which requests wait. */
+const KEEP_ALIVE_MS = 30_000;
+
 /** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken. */
 export async function startServer(
   service: Service,
@@ -31,7 +34,18 @@ export async function startServer(
   load: Load = eventLoopLoad(),
 ): Promise<RunningServer> {
   const { store, clock, logger } = service;
-  const server = createServer(createApp({ store, clock, logger }));
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS },
+    createApp({ store, clock, logger }),
+  );
+  let isClosing = false;
+  server.on("request", (_request, response) => {
+    response.once("close", () => {
+      if (isClosing) {
+        server.closeIdleConnections();
+      }
+    });
+  });
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
   const seal = sealing(service);
@@ -42,6 +56,7 @@ export async function startServer(
     url: `http://${host}:${address.port}`,
     close: async () => {
       stopSealing();
+      isClosing = true;
       await new Promise<void>((resolve) => {
         server.close(() => {
           resolve();
