@@ -1,6 +1,14 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { DAY_MS, type Every, messageOf, ServiceError, systemEvery } from "./base/index.ts";
+import {
+  DAY_MS,
+  type Every,
+  eventLoopLoad,
+  type Load,
+  messageOf,
+  ServiceError,
+  systemEvery,
+} from "./base/index.ts";
 import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
 import { applyRetentionDaily, asWriter, materialiseFeatures, type Service } from "./service.ts";
@@ -15,26 +23,42 @@ export interface RunningServer {
 const SEAL_INTERVAL_MS = 60_000;
 const RESOLVE_INTERVAL_MS = 50;
 
+/** Longer than a process under a flood works in one turn: it would close connections on which requests wait. */
+const KEEP_ALIVE_MS = 30_000;
+
 /** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken. */
 export async function startServer(
   service: Service,
   host: string,
   port: number,
   every: Every = systemEvery,
+  load: Load = eventLoopLoad(),
 ): Promise<RunningServer> {
   const { store, clock, logger } = service;
   const resolve = resolving(service);
-  const server = createServer(createApp({ store, clock, logger, resolveWaiting: resolve }));
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS },
+    createApp({ store, clock, logger, resolveWaiting: resolve }),
+  );
+  let isClosing = false;
+  server.on("request", (_request, response) => {
+    response.once("close", () => {
+      if (isClosing) {
+        server.closeIdleConnections();
+      }
+    });
+  });
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
   const seal = sealing(service);
   const materialise = materialising(service);
   const stopSealing = every(SEAL_INTERVAL_MS, () => void seal().then(materialise));
-  const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(service, resolve));
+  const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(load, resolve));
   return {
     url: `http://${host}:${address.port}`,
     close: async () => {
       stopSealing();
+      isClosing = true;
       await new Promise<void>((resolve) => {
         server.close(() => {
           resolve();
@@ -52,17 +76,19 @@ export async function startServer(
 /** Ticks that may be passed over in a row while requests keep the process busy: a second. */
 const PASSED_TICKS_MAX = 20;
 
-/** Leaves ticks that come late to what made them late: collecting goes first, and resolving catches up. */
-function whenIdle({ clock }: Service, work: () => unknown): () => void {
-  let expectedAt = clock.now() + RESOLVE_INTERVAL_MS;
+/** From this load on, requests wait for each other. */
+const BUSY = 0.8;
+
+/** Passes over ticks while requests keep the process busy: collecting goes first, and resolving catches up. */
+function whenIdle(load: Load, work: () => unknown): () => void {
   let passed = 0;
   return () => {
-    const isLate = clock.now() > expectedAt + RESOLVE_INTERVAL_MS / 5;
-    passed = isLate && passed < PASSED_TICKS_MAX ? passed + 1 : 0;
+    passed = load() > BUSY && passed < PASSED_TICKS_MAX ? passed + 1 : 0;
     if (passed === 0) {
       work();
+      // The work itself is no reason to wait.
+      load();
     }
-    expectedAt = clock.now() + RESOLVE_INTERVAL_MS;
   };
 }
 

@@ -1,4 +1,5 @@
 import Database from "better-sqlite3";
+import { openSqlite } from "../../src/base/sqlite.ts";
 
 /**
  * Inserts the rows of a store's inbox, and a key of each message, into another store's tables, so many
@@ -9,10 +10,7 @@ const source = new Database(from, { readonly: true });
 const keys = source.prepare<[], Buffer>("SELECT key FROM message ORDER BY random()").pluck().all();
 const rows = source.prepare<[], unknown[]>("SELECT * FROM inbox ORDER BY sequence").raw().all();
 source.close();
-const target = new Database(to);
-for (const pragma of ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"]) {
-  target.pragma(pragma);
-}
+const target = openSqlite(to);
 const addKey = target.prepare("INSERT INTO message VALUES (?) ON CONFLICT DO NOTHING");
 const addRow = target.prepare(`INSERT INTO inbox VALUES (${Array(24).fill("?").join(", ")})`);
 const linesEach = rows.length / keys.length;

@@ -35,6 +35,9 @@ export async function writeHistory(
   );
 }
 
+/** A fourth less time than with the engine's defaults, and files as small: most of them is ids, which nothing makes smaller. */
+const FORM = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, WRITE_BLOOM_FILTER false";
+
 /**
  * Writes a query's rows as a history file, flushed; null, and no file, where there are none. Not
  * visible until it is recorded.
@@ -47,7 +50,7 @@ export async function writeHistoryFile(
 ): Promise<HistoryFile | null> {
   const target = join(store.path("history"), origin.name);
   const partial = `${target}.partial`;
-  await duckdb.run(`COPY (${query}) TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd)`);
+  await duckdb.run(`COPY (${query}) TO ${literal(partial)} (${FORM})`);
   const [summary] = await duckdb.rows(
     `SELECT count(*) AS n, min(occurred_at_ms) AS first, max(occurred_at_ms) AS last, max(known_at_ms) AS known
      FROM read_parquet(${literal(partial)})`,

@@ -1,8 +1,8 @@
 import type { Sqlite } from "../base/index.ts";
 import type { EventLine } from "./event-lines.ts";
 
-/** A line that waits in the inbox. */
-export interface InboxLine extends EventLine {
+/** A line that waits in the inbox, but for what nobody asks of it before it is sealed. */
+export interface InboxLine extends Omit<EventLine, "properties" | "cost"> {
   readonly sequence: number;
   readonly source: string;
 }
@@ -11,7 +11,7 @@ type InboxRow = Omit<InboxLine, "isClaim"> & { readonly isClaim: number };
 
 const COLUMNS = `sequence, source, message_id AS messageId, line, type, event, occurred_at_ms AS occurredAt, known_at_ms AS knownAt,
   user_id AS userId, anonymous_id AS anonymousId, order_id AS orderId, product_id AS productId, product_name AS productName,
-  quantity, price, currency, properties, channel, campaign, cost, identifiers, traits, consent, is_claim AS isClaim, category, device`;
+  quantity, price, currency, channel, campaign, identifiers, traits, consent, is_claim AS isClaim, category, device`;
 
 /** The inbox's lines after a sequence number (exclusive), in order, at most `limit`. */
 export function inboxLinesAfter(sqlite: Sqlite, sequence: number, limit: number): InboxLine[] {

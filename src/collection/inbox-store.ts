@@ -5,7 +5,12 @@ import { KNOWN_EVENTS } from "./event-names.ts";
 import { latenessClass } from "./lateness.ts";
 import { type MessageCounts, openMessageCounts } from "./message-count-store.ts";
 import type { Refusal } from "./segment-event.ts";
-import { ERASED_ON_REQUEST, erasedField, openTombstones } from "./tombstone-store.ts";
+import {
+  ERASED_ON_REQUEST,
+  erasedField,
+  openTombstones,
+  type Tombstones,
+} from "./tombstone-store.ts";
 
 /** A message that is to be kept, with its lines, or to be set aside, with why and what it was. */
 export type Arrival =
@@ -54,7 +59,7 @@ export function openInbox(store: Store, rejectedMax = REJECTED_MAX): Inbox {
        consent, is_claim, category, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const addRejected = openRejected(store, rejectedMax);
-  const refuseErased = openErasedRefusal(store);
+  const tombstones = openTombstones(store);
   const add = ({ source, receivedAt }: ArrivedBatch, arrival: Arrival): boolean => {
     if ("refusal" in arrival) {
       const { field, reason } = arrival.refusal;
@@ -99,9 +104,10 @@ export function openInbox(store: Store, rejectedMax = REJECTED_MAX): Inbox {
     return true;
   };
   const append = sqlite.transaction((batches: readonly ArrivedBatch[]): Novelty => {
+    const isAnybodyErased = !tombstones.isEmpty();
     const novelty = batches.map((batch) =>
       batch.arrivals.map((arrival): boolean | Refusal => {
-        const refusal = refuseErased(arrival);
+        const refusal = isAnybodyErased ? refusalOfErased(tombstones, arrival) : undefined;
         if (refusal === undefined) {
           return add(batch, arrival);
         }
@@ -175,21 +181,15 @@ function openRejected({ sqlite }: Store, rejectedMax: number): AddRejected {
 }
 
 /** Why something that names an erased person is refused. Call inside the transaction that appends. */
-function openErasedRefusal(store: Store): (arrival: Arrival) => Refusal | undefined {
-  const tombstones = openTombstones(store);
-  return (arrival) => {
-    if (tombstones.isEmpty()) {
-      return undefined;
-    }
-    if ("refusal" in arrival) {
-      const content: unknown = arrival.content === "" ? null : JSON.parse(arrival.content);
-      return tombstones.isNamedIn(content) ? arrival.refusal : undefined;
-    }
-    const field = erasedField(tombstones, arrival.lines);
-    return field === undefined
-      ? undefined
-      : { messageId: arrival.messageId, field, reason: ERASED_ON_REQUEST };
-  };
+function refusalOfErased(tombstones: Tombstones, arrival: Arrival): Refusal | undefined {
+  if ("refusal" in arrival) {
+    const content: unknown = arrival.content === "" ? null : JSON.parse(arrival.content);
+    return tombstones.isNamedIn(content) ? arrival.refusal : undefined;
+  }
+  const field = erasedField(tombstones, arrival.lines);
+  return field === undefined
+    ? undefined
+    : { messageId: arrival.messageId, field, reason: ERASED_ON_REQUEST };
 }
 
 /** The messages of a source that are not sealed yet, as rows of one column. */

@@ -13,6 +13,7 @@ import {
   type Fault,
   isObject,
   type JsonObject,
+  jsonBytesAtMost,
   readInstant,
   readObject,
   readText,
@@ -161,6 +162,9 @@ function eventOf(call: Call, messageId: string, envelope: Envelope): SegmentEven
 
 /** Why something is no call at all, whatever it holds. */
 function refuseShape(given: unknown): string | undefined {
+  if (jsonBytesAtMost(given) <= EVENT_BYTES_MAX) {
+    return undefined;
+  }
   const text = jsonOf(given);
   if (text === undefined) {
     return NESTED_TOO_DEEP;

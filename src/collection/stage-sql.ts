@@ -8,10 +8,9 @@ import {
   numberSql,
   rawNumberSql,
   textSql,
-  timeSql,
 } from "./field-sql.ts";
 import { mappedColumns, type Part } from "./mapping.ts";
-import { columnsOf, type NumberField, type TimeField } from "./mapping-fields.ts";
+import { columnsOf, type NumberField } from "./mapping-fields.ts";
 import {
   channelSql,
   consentSql,
@@ -29,6 +28,7 @@ import {
   levelsOf,
 } from "./row-sql.ts";
 import { isStatePart, stateKind } from "./state-row.ts";
+import { timeColumns } from "./time-columns.ts";
 
 /** More kinds of events than a mapping can name. */
 const PARTS_MAX = 64;
@@ -227,23 +227,6 @@ function numberCell(
 
 function isLined(part: Part): boolean {
   return part.lines !== undefined || part.groupBy !== undefined;
-}
-
-function timeColumns({ part, now }: StagePart, cell: CellOf): [string, string][] {
-  const { knownAt, fields } = part;
-  const at = (spec: TimeField): string => timeSql(spec, firstSql(spec, cell));
-  const occurredAt = typeof fields.occurredAt === "object" ? fields.occurredAt : undefined;
-  const known =
-    typeof knownAt === "object"
-      ? at(knownAt)
-      : knownAt === "occurredAt" && occurredAt !== undefined
-        ? at(occurredAt)
-        : `CAST(${now} AS BIGINT)`;
-  return [
-    ["occurred_text", occurredAt === undefined ? "''" : firstSql(occurredAt, cell)],
-    ["occurred_at_ms", occurredAt === undefined ? known : at(occurredAt)],
-    ["known_at_ms", known],
-  ];
 }
 
 /** Columns that only some mappings have; the first line of an event speaks for all. */

@@ -14,7 +14,8 @@ export interface Consent {
 
 /** Writes statements and what follows from them. Call inside a transaction. */
 export interface ConsentWriter {
-  add(statement: ConsentStatement): void;
+  /** Returns whether it is news: what counts for its customer may change. */
+  add(statement: ConsentStatement): boolean;
   /** Works out what counts for these customers. */
   settle(customers: Iterable<number>): void;
 }
@@ -37,14 +38,9 @@ export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
   const forget = sqlite.prepare(
     "DELETE FROM consent_statement WHERE identifier_id = ? AND purpose = ? AND source = ? AND status = ? AND is_repeated = 1",
   );
-  const purposes = sqlite
-    .prepare<[number], string>(
-      `SELECT DISTINCT s.purpose FROM identifier i JOIN consent_statement s ON s.identifier_id = i.id WHERE i.customer_id = ?`,
-    )
-    .pluck();
-  const held = sqlite.prepare<[number, string], HeldStatement>(
+  const held = sqlite.prepare<[number], HeldStatement>(
     `SELECT ${COLUMNS}, i.linked_at AS linkedAt FROM identifier i JOIN consent_statement s ON s.identifier_id = i.id
-     WHERE i.customer_id = ? AND s.purpose = ?`,
+     WHERE i.customer_id = ?`,
   );
   const clear = sqlite.prepare("DELETE FROM consent WHERE customer_id = ?");
   const store = sqlite.prepare(
@@ -66,32 +62,49 @@ export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
         const isNews =
           known === undefined || (status === "granted" ? statedAt < known : statedAt > known);
         if (!isNews) {
-          return;
+          return false;
         }
         forget.run(identifierId, purpose, source, status);
       }
-      insert.run({ ...statement, isRepeated: isRepeated ? 1 : 0 });
+      return insert.run({ ...statement, isRepeated: isRepeated ? 1 : 0 }).changes > 0;
     },
     settle: (customers) => {
       if (isNothingSaid.get() === 1) {
         return;
       }
+      const isStated = stated.isAny();
       for (const customer of customers) {
         clear.run(customer);
-        for (const purpose of purposes.all(customer)) {
-          const current = currentStatement(held.all(customer, purpose));
+        for (const [purpose, statements] of byPurpose(held.all(customer))) {
+          const current = currentStatement(statements);
           if (current !== undefined) {
             const { status, source, basis, statedAt, jurisdiction } = current;
             store.run(customer, purpose, status, source, basis, statedAt, jurisdiction);
           }
         }
-        stated.settle(customer);
+        if (isStated) {
+          stated.settle(customer);
+        }
       }
     },
   };
 }
 
+function byPurpose(statements: readonly HeldStatement[]): Map<string, HeldStatement[]> {
+  const grouped = new Map<string, HeldStatement[]>();
+  for (const statement of statements) {
+    const same = grouped.get(statement.purpose);
+    if (same === undefined) {
+      grouped.set(statement.purpose, [statement]);
+    } else {
+      same.push(statement);
+    }
+  }
+  return grouped;
+}
+
 interface Stated {
+  isAny(): boolean;
   settle(customer: number): void;
 }
 
@@ -103,7 +116,11 @@ function openStated(sqlite: Sqlite): Stated {
      FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source
      WHERE i.customer_id = ? ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
   );
-  return { settle: (customer) => void insert.run(customer) };
+  const any = sqlite.prepare<[], number>("SELECT EXISTS (SELECT 1 FROM stated_consent)").pluck();
+  return {
+    isAny: () => any.get() === 1,
+    settle: (customer) => void insert.run(customer),
+  };
 }
 
 /**

@@ -2,9 +2,9 @@ import type { Sqlite, Store } from "../base/index.ts";
 import { personOf } from "../collection/index.ts";
 import { statementsOf } from "./consent.ts";
 import { type ConsentWriter, openConsentWriter } from "./consent-store.ts";
-import { blocker } from "./identity-rules.ts";
+import { blocker, identifierKey } from "./identity-rules.ts";
 import { readIdentityRules } from "./identity-rules-store.ts";
-import { type Identity, openIdentity } from "./identity-store.ts";
+import { type Identity, type Joined, openIdentity } from "./identity-store.ts";
 import {
   type IsBlocked,
   identifiersOf,
@@ -43,24 +43,35 @@ export function openDesk(store: Store): Desk {
 /** Takes lines to their customers; call inside a transaction. */
 export function takeLines(desk: Desk, lines: readonly SeenLine[], now: number): void {
   const named = lines.map((line) => ({ line, names: identifiersOf(line, desk.isBlocked) }));
-  const changed = observe(desk, named, now);
+  const { changed, active } = observe(desk, named, now);
   const touched = new Set<number>();
+  const unsettled = new Set<number>();
   for (const { line, names } of named) {
-    const owner = ownerIdOf(desk, names);
+    const owner = strongestOf(names, active) ?? ownerIdOf(desk, names);
     if (owner !== undefined) {
-      takeLine(desk, line, owner);
+      if (takeLine(desk, line, owner)) {
+        unsettled.add(owner);
+      }
       touched.add(owner);
     }
   }
   for (const id of touched) {
     desk.profiles.trimRecent(id);
   }
-  desk.consents.settle(new Set([...changed, ...customersOf(desk, touched)]));
+  desk.consents.settle(new Set([...changed, ...customersOf(desk, unsettled)]));
 }
 
-function takeLine(desk: Desk, line: SeenLine, identifierId: number): void {
+function strongestOf(
+  [strongest]: NamedLine["names"],
+  active: ReadonlyMap<string, number>,
+): number | undefined {
+  return strongest === undefined ? undefined : active.get(identifierKey(strongest));
+}
+
+/** Returns whether what counts of the person's consent may change. */
+function takeLine(desk: Desk, line: SeenLine, identifierId: number): boolean {
   const { source, occurredAt, channel } = line;
-  desk.profiles.addActivity({
+  const isNewToSource = desk.profiles.addActivity({
     identifierId,
     source,
     channel: channel ?? NO_CHANNEL,
@@ -73,12 +84,13 @@ function takeLine(desk: Desk, line: SeenLine, identifierId: number): void {
     desk.profiles.addOrder(part);
   }
   const person = personOf(line);
-  desk.profiles.addRecent({ ...line, identifierId, person, isClaim: line.isClaim ? 1 : 0 });
-  takeStatements(desk, line, identifierId);
+  desk.profiles.addRecent({ ...line, person, isClaim: line.isClaim ? 1 : 0 }, identifierId);
+  const isNews = takeStatements(desk, line, identifierId);
+  return isNewToSource || isNews;
 }
 
-/** Takes over what a line says of its person. */
-export function takeStatements(desk: Desk, line: SeenLine, identifierId: number): void {
+/** Takes over what a line says of its person; returns whether it said anything new of consent. */
+export function takeStatements(desk: Desk, line: SeenLine, identifierId: number): boolean {
   const { source, occurredAt, knownAt } = line;
   const traits = line.traits === null ? {} : (JSON.parse(line.traits) as Record<string, unknown>);
   for (const [name, value] of Object.entries(traits)) {
@@ -91,9 +103,11 @@ export function takeStatements(desk: Desk, line: SeenLine, identifierId: number)
       knownAt,
     });
   }
+  let isNews = false;
   for (const statement of statementsOf(line, identifierId)) {
-    desk.consents.add(statement);
+    isNews = desk.consents.add(statement) || isNews;
   }
+  return isNews;
 }
 
 /** A line with what it calls its person by. */
@@ -102,12 +116,12 @@ export interface NamedLine {
   readonly names: ReturnType<typeof identifiersOf>;
 }
 
-/** Stores and joins the names of lines; returns the customers that changed. */
-export function observe(desk: Desk, named: readonly NamedLine[], now: number): ReadonlySet<number> {
+/** Stores and joins the names of lines. */
+export function observe(desk: Desk, named: readonly NamedLine[], now: number): Joined {
   const seen = new Map<string, SeenIdentifier>();
   for (const { line, names } of named) {
     for (const { type, value } of names) {
-      const key = `${type}\n${value}`;
+      const key = identifierKey({ type, value });
       const earlier = seen.get(key);
       if (earlier === undefined || line.occurredAt < earlier.firstSeenAt) {
         seen.set(key, { type, value, source: line.source, firstSeenAt: line.occurredAt });
@@ -115,7 +129,7 @@ export function observe(desk: Desk, named: readonly NamedLine[], now: number): R
     }
   }
   const links = named.flatMap(({ line, names }) => linksOf(line, names));
-  return desk.identity.observe([...seen.values()], links, now).changed;
+  return desk.identity.observe([...seen.values()], links, now);
 }
 
 /** The identifier a line belongs to: the strongest that is not shared. */

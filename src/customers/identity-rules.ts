@@ -8,6 +8,11 @@ export interface Identifier {
   readonly value: string;
 }
 
+/** An identifier as one text, to look it up by. */
+export function identifierKey({ type, value }: Identifier): string {
+  return `${type}\n${value}`;
+}
+
 const typeName = z.string().regex(IDENTIFIER_TYPE_PATTERN, "expected a type such as loyalty_id");
 
 const rulesSchema = z.strictObject({

@@ -7,7 +7,12 @@ import {
   STORED_COLUMNS,
   type StoredIdentifier,
 } from "./identity-graph.ts";
-import { compareIdentifiers, type Identifier, type IdentityRules } from "./identity-rules.ts";
+import {
+  compareIdentifiers,
+  type Identifier,
+  type IdentityRules,
+  identifierKey,
+} from "./identity-rules.ts";
 import { openLinks } from "./link-store.ts";
 import type { SeenIdentifier, SeenLink } from "./observation.ts";
 
@@ -15,6 +20,8 @@ import type { SeenIdentifier, SeenLink } from "./observation.ts";
 export interface Joined {
   /** Customers whose identifiers changed, for what hangs on customers. */
   readonly changed: ReadonlySet<number>;
+  /** Identifiers (by `identifierKey`) that belong to somebody, as before; others have to be looked up. */
+  readonly active: ReadonlyMap<string, number>;
 }
 
 /** The identity graph in SQLite, through statements that are prepared once. Call inside a transaction. */
@@ -60,7 +67,11 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
   const links = openLinks(sqlite, rules);
   const changes = openChanges(sqlite);
 
-  const store = (seen: SeenIdentifier, touched: Set<number>): number => {
+  const store = (
+    seen: SeenIdentifier,
+    touched: Set<number>,
+    active: Map<string, number>,
+  ): number => {
     const { type, value, source, firstSeenAt } = seen;
     const known = find.get(type, value);
     if (known === undefined) {
@@ -72,6 +83,8 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
       seenEarlier.run(firstSeenAt, source, known.id);
       customerSeenEarlier.run(firstSeenAt, known.customerId);
       touched.add(known.id);
+    } else if (known.status === "active") {
+      active.set(identifierKey(seen), known.id);
     }
     return known.id;
   };
@@ -133,12 +146,13 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
     observe: (identifiers, seenLinks, now) => {
       const touched = new Set<number>();
       const idOf = new Map<string, number>();
+      const active = new Map<string, number>();
       for (const seen of [...identifiers].sort(bySight)) {
-        idOf.set(`${seen.type}\n${seen.value}`, store(seen, touched));
+        idOf.set(identifierKey(seen), store(seen, touched, active));
       }
       const resolved = seenLinks.flatMap((link) => {
-        const from = idOf.get(`${link.from.type}\n${link.from.value}`);
-        const to = idOf.get(`${link.to.type}\n${link.to.value}`);
+        const from = idOf.get(identifierKey(link.from));
+        const to = idOf.get(identifierKey(link.to));
         return from === undefined || to === undefined || from === to ? [] : [{ link, from, to }];
       });
       for (const { link, from, to } of resolved) {
@@ -146,7 +160,12 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
           touched.add(id);
         }
       }
-      return { changed: divide(touched, now) };
+      for (const [key, id] of active) {
+        if (touched.has(id)) {
+          active.delete(key);
+        }
+      }
+      return { changed: divide(touched, now), active };
     },
   };
 }

@@ -19,7 +19,7 @@ export interface SeenLink {
 }
 
 /** A row of the inbox or of a history file, as far as customers are concerned. */
-export interface SeenLine extends EventLine {
+export interface SeenLine extends Omit<EventLine, "properties" | "cost"> {
   readonly source: string;
 }
 

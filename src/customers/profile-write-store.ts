@@ -71,10 +71,11 @@ export interface Trait {
 
 /** Writes what profiles are made of, through statements that are prepared once. Call inside a transaction. */
 export interface ProfileWriter {
-  addActivity(part: Activity): void;
+  /** Returns whether the identifier is new to the source and channel. */
+  addActivity(part: Activity): boolean;
   addOrder(part: OrderPart): void;
   /** Adds a line once, however often it is told. */
-  addRecent(line: RecentLine): void;
+  addRecent(line: Omit<RecentLine, "identifierId">, identifierId: number): void;
   /** Removes what need not stay at hand of an identifier, once in a number of its events; call it after addActivity. */
   trimRecent(identifierId: number): void;
   /** The latest word on a trait counts. */
@@ -87,13 +88,12 @@ export const NO_CHANNEL = "unknown";
 /** The writer of a store's profiles. */
 export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
   const activity = sqlite
-    .prepare<[Activity], number>(
-      `INSERT INTO identifier_activity VALUES (@identifierId, @source, @channel, @eventCount, @firstAt, @lastAt)
-     ON CONFLICT (identifier_id, source, channel) DO UPDATE SET event_count = event_count + excluded.event_count,
-       first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)
-     RETURNING event_count`,
+    .prepare<[number, number, number, number, string, string], number>(
+      `UPDATE identifier_activity SET event_count = event_count + ?, first_at = min(first_at, ?), last_at = max(last_at, ?)
+       WHERE identifier_id = ? AND source = ? AND channel = ? RETURNING event_count`,
     )
     .pluck();
+  const firstActivity = sqlite.prepare("INSERT INTO identifier_activity VALUES (?, ?, ?, ?, ?, ?)");
   const order = sqlite.prepare(
     `INSERT INTO order_summary VALUES (@identifierId, @source, @orderId, @orderedAt, @lastAt, @currency, @lineCount,
        @quantity, @amount, @refundedQuantity, @refundedAmount, @isCancelled)
@@ -106,8 +106,7 @@ export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
        is_cancelled = max(is_cancelled, excluded.is_cancelled)`,
   );
   const recent = sqlite.prepare(
-    `INSERT OR IGNORE INTO recent_event VALUES (@identifierId, @occurredAt, @source, @messageId, @line, @knownAt, @type, @event,
-       @channel, @orderId, @productId, @productName, @quantity, @price, @currency, @category, @device, @campaign, @person, @isClaim)`,
+    `INSERT OR IGNORE INTO recent_event VALUES (${Array(20).fill("?").join(", ")})`,
   );
   const trim = openTrim(sqlite);
   const due = new Set<number>();
@@ -118,15 +117,42 @@ export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
      WHERE (excluded.occurred_at, excluded.known_at, excluded.value) > (occurred_at, known_at, value)`,
   );
   return {
-    addActivity: (part) => {
-      const count = activity.get(part) ?? 0;
+    addActivity: ({ identifierId, source, channel, eventCount, firstAt, lastAt }) => {
+      const known = activity.get(eventCount, firstAt, lastAt, identifierId, source, channel);
       const lot = (events: number): number => Math.floor(events / EVENTS_BETWEEN_TRIMS);
-      if (lot(count) > lot(count - part.eventCount)) {
-        due.add(part.identifierId);
+      const count = known ?? eventCount;
+      if (lot(count) > lot(count - eventCount)) {
+        due.add(identifierId);
       }
+      if (known === undefined) {
+        firstActivity.run(identifierId, source, channel, eventCount, firstAt, lastAt);
+      }
+      return known === undefined;
     },
     addOrder: (part) => void order.run(part),
-    addRecent: (line) => void recent.run(line),
+    addRecent: (line, identifierId) =>
+      void recent.run(
+        identifierId,
+        line.occurredAt,
+        line.source,
+        line.messageId,
+        line.line,
+        line.knownAt,
+        line.type,
+        line.event,
+        line.channel,
+        line.orderId,
+        line.productId,
+        line.productName,
+        line.quantity,
+        line.price,
+        line.currency,
+        line.category,
+        line.device,
+        line.campaign,
+        line.person,
+        line.isClaim,
+      ),
     trimRecent: (id) => {
       if (due.delete(id)) {
         trim(id);

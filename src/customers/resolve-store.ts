@@ -21,7 +21,7 @@ import {
 } from "./desk-store.ts";
 import { identifiersOf } from "./observation.ts";
 import { type FileObserver, observeFiles } from "./observe-store.ts";
-import type { ProfileWriter } from "./profile-write-store.ts";
+import type { RecentLine } from "./profile-write-store.ts";
 import { writeSnapshot } from "./snapshot-store.ts";
 
 /** What a resolution did. */
@@ -196,7 +196,7 @@ async function takeGroups(
   const all: { readonly group: number; readonly named: NamedLine }[] = [];
   let waiting: NamedLine[] = [];
   const store = desk.sqlite.transaction(() => {
-    for (const customer of observe(desk, waiting, clock.now())) {
+    for (const customer of observe(desk, waiting, clock.now()).changed) {
       changed.add(customer);
     }
     waiting = [];
@@ -220,10 +220,10 @@ async function takeGroups(
 }
 
 async function takeRecent(desk: Desk, observer: FileObserver): Promise<void> {
-  let waiting: Parameters<ProfileWriter["addRecent"]>[0][] = [];
+  let waiting: RecentLine[] = [];
   const store = desk.sqlite.transaction(() => {
     for (const line of waiting) {
-      desk.profiles.addRecent(line);
+      desk.profiles.addRecent(line, line.identifierId);
     }
     waiting = [];
   });

@@ -111,6 +111,24 @@ describe("collection", () => {
     });
   });
 
+  it("takes calls up to 32 KB as JSON and none beyond, whatever they are made of", async () => {
+    const fillers = ["x", "é", "\u20ac", "\u0001", '"', "\ud83d\ude00"];
+    await withWebshop(async (store) => {
+      for (const [index, filler] of fillers.entries()) {
+        const call = { type: "page", messageId: `m${index}`, userId: "u", pad: "", properties: {} };
+        const room = 32_768 - Buffer.byteLength(JSON.stringify(call));
+        const bytesEach = Buffer.byteLength(JSON.stringify(filler)) - 2;
+        const properties = { [filler.repeat(Math.floor((room - 9) / bytesEach))]: 1e-300 };
+        const full = { ...call, properties };
+        const left = 32_768 - Buffer.byteLength(JSON.stringify(full));
+        const fits = { ...full, pad: "x".repeat(left) };
+        const [over] = await collect(store, { ...fits, pad: `${fits.pad}x` });
+        expect(over).to.include({ status: "rejected", field: "event" });
+        expect((await collect(store, fits))[0]).to.include({ status: "accepted" });
+      }
+    });
+  });
+
   it("lets a cancellation take back every line of its order, also in the same seal", async () => {
     await withWebshop(async (store) => {
       const cancelled = { order_id: "order-o", products: [{ product_id: "A" }] };

@@ -262,7 +262,9 @@ describe("collection/import-file", () => {
       const file = join(folder, "orders.parquet");
       const duckdb = await store.openDuckDb();
       await duckdb.run(
-        `COPY (SELECT 'u1' AS who, TIMESTAMP '2024-01-05 10:00:00' AS at, 'DE' AS country, 7 AS store_id) TO ${literal(file)} (FORMAT parquet)`,
+        `COPY (SELECT 'u1' AS who, TIMESTAMP '2024-01-05 10:00:00.123999' AS at, 'DE' AS country, 7 AS store_id
+         UNION ALL SELECT 'u2', TIMESTAMP '1969-12-31 23:00:00', 'DE', 7 UNION ALL SELECT 'u3', NULL, 'DE', 7
+         UNION ALL SELECT 'u4', TIMESTAMP 'infinity', 'DE', 7) TO ${literal(file)} (FORMAT parquet)`,
       );
       duckdb.close();
       const mapping: Mapping = parseMapping({
@@ -270,8 +272,14 @@ describe("collection/import-file", () => {
         event: [{ name: "Order Completed" }],
         fields: { occurredAt: { column: "at", zone: "UTC" }, userId: "who" },
       });
-      await importFile(store, shopClock, { file, mapping });
+      const report = await importFile(store, shopClock, { file, mapping });
+      expect(report.rejectReasons).to.deep.equal({
+        "occurredAt: expected a time (ISO 8601 in UTC)": 1,
+        "occurredAt: lies before 1970: 1969-12-31 23:00:00": 1,
+        "occurredAt: missing": 1,
+      });
       const [row] = await history(store);
+      expect(row?.["occurred_at_ms"]).to.equal(Date.parse("2024-01-05T10:00:00.123Z"));
       expect(JSON.parse(String(row?.["properties"]))).to.deep.equal({
         country: "DE",
         store_id: "7",

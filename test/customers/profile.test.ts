@@ -418,6 +418,29 @@ describe("consent", () => {
       await resolveCustomers(store, clock);
     });
   });
+
+  it("is what an operator states of a source as soon as a known person comes there", async () => {
+    await withStore((store) => {
+      const resolve = createLiveResolver(store, clock);
+      receive(store, [line({ messageId: "0", userId: "jan" })]);
+      resolve();
+      store.sqlite
+        .prepare("INSERT INTO stated_consent VALUES ('app', 'analytics', 'contract', NULL, 0)")
+        .run();
+      receive(store, [line({ messageId: "1", userId: "jan" })]);
+      resolve();
+      expect(statusOf(store, "jan")).to.equal(undefined);
+      const arrivals = ["2", "3"].map((messageId) => ({
+        messageId,
+        lines: [line({ messageId, userId: "jan" })],
+        notes: [],
+      }));
+      openInbox(store).append([{ source: "app", receivedAt: NOW, arrivals }]);
+      resolve();
+      expect(statusOf(store, "jan")).to.equal("granted");
+      return Promise.resolve();
+    });
+  });
 });
 
 function everybody(store: Store): [string, string][] {

@@ -2,6 +2,7 @@ import type { Express } from "express";
 import { pino } from "pino";
 import request, { type Response } from "supertest";
 import { DAY_MS, fixedClock, type Store } from "../../src/base/index.ts";
+import { segmentMapping } from "../../src/collection/mapping.ts";
 import { publishRun } from "../../src/predictions/prediction-store.ts";
 import { refreshAudiences } from "../../src/segments/index.ts";
 import { createApp } from "../../src/web/index.ts";
@@ -168,7 +169,7 @@ function addCustomer(
 
 function addHistory(store: Store): void {
   store.sqlite.exec(
-    `INSERT INTO source VALUES ('shop', '{}', 0);
+    `INSERT INTO source VALUES ('shop', '${JSON.stringify(segmentMapping("shop"))}', 0);
      INSERT INTO import_run VALUES ('run', 'shop', 'f', 'c', 'occurred', 10, 10, 0, 0, NULL, 0);
      INSERT INTO history_file VALUES ('a', 'shop', 'run', 7, 0, ${AS_OF - 2 * DAY_MS}, ${AS_OF}, 1),
                                      ('b', 'shop', 'run', 3, 0, ${AS_OF - DAY_MS}, ${AS_OF}, 1)`,
