@@ -82,8 +82,12 @@ const BUSY = 0.8;
 /** Passes over ticks while requests keep the process busy: collecting goes first, and resolving catches up. */
 function whenIdle(load: Load, work: () => unknown): () => void {
   let passed = 0;
+  let isBusy = false;
   return () => {
-    passed = load() > BUSY && passed < PASSED_TICKS_MAX ? passed + 1 : 0;
+    const share = load();
+    // After a long batch the next tick comes at once: then what was found before it holds.
+    isBusy = share === undefined ? isBusy : share > BUSY;
+    passed = isBusy && passed < PASSED_TICKS_MAX ? passed + 1 : 0;
     if (passed === 0) {
       work();
       // The work itself is no reason to wait.

@@ -15,7 +15,11 @@ interface Live {
 }
 
 /** A server whose load and time are the test's. */
-async function underLoad(load: number, work: (live: Live) => Promise<void>): Promise<void> {
+async function underLoad(
+  load: number | readonly (number | undefined)[],
+  work: (live: Live) => Promise<void>,
+): Promise<void> {
+  const loads = typeof load === "number" ? undefined : load.values();
   await inFolder(async (folder) => {
     const config = { ...readConfig({ store: join(folder, "store") }), logLevel: "silent" };
     const service = await openService(config, { quiet: true });
@@ -26,7 +30,9 @@ async function underLoad(load: number, work: (live: Live) => Promise<void>): Pro
     };
     try {
       const { key } = createWriteKey(service.store, service.clock, "web");
-      const server = await startServer(service, "127.0.0.1", 0, every, () => load);
+      const server = await startServer(service, "127.0.0.1", 0, every, () =>
+        loads === undefined ? (load as number) : loads.next().value,
+      );
       const [, tick] = works.sort(([a], [b]) => a - b)[0] ?? [];
       let visitor = 0;
       try {
@@ -58,6 +64,16 @@ describe("resolving what comes live", () => {
     await underLoad(0.5, async ({ send, pass }) => {
       await send();
       expect(pass(1)).to.deep.equal([1]);
+    });
+  });
+
+  it("goes by what it found last where a tick comes too soon to tell", async () => {
+    // Each tick asks once, and once more after work.
+    await underLoad([1, undefined, undefined, 0.5, 0.5, undefined], async ({ send, pass }) => {
+      await send();
+      expect(pass(4)).to.deep.equal([0, 0, 0, 1]);
+      await send();
+      expect(pass(1)).to.deep.equal([2]);
     });
   });
 
