@@ -1,7 +1,7 @@
 import { DAY_MS } from "../base/index.ts";
 import type { Aggregation, GapStatistic, Selection } from "./aggregation.ts";
 import type { AggregationContext } from "./aggregation-sql.ts";
-import type { Row } from "./condition.ts";
+import type { Condition, Row } from "./condition.ts";
 import { windowMs } from "./window.ts";
 
 /** What `computeAggregate` needs of a view. */
@@ -10,14 +10,35 @@ export type ComputeContext = Pick<
   "firstAt" | "scaleOf" | "gapScale" | "gapOver"
 > & { readonly cutoff: number };
 
-/**
- * The aggregate of aggregation-sql.ts over rows in memory; `gaps` are those between the rows, in their order.
- * Null is unknown.
- */
+/** Rows of a view of one entity, in order of `at_ms`; those that meet a condition are looked for once. */
+export interface ViewRows {
+  readonly all: readonly Row[];
+  /** Gaps between the rows, in their order. */
+  readonly gaps: readonly number[];
+  where(condition: Condition | undefined): readonly Row[];
+}
+
+/** Rows made ready to aggregate. */
+export function viewRows(all: readonly Row[], gaps: readonly number[]): ViewRows {
+  const chosen = new Map<Condition, readonly Row[]>();
+  return {
+    all,
+    gaps,
+    where: (condition) => {
+      if (condition === undefined) {
+        return all;
+      }
+      const known = chosen.get(condition) ?? all.filter((row) => condition.test(row));
+      chosen.set(condition, known);
+      return known;
+    },
+  };
+}
+
+/** The aggregate of aggregation-sql.ts over rows in memory. Null is unknown. */
 export function computeAggregate(
   aggregation: Aggregation,
-  rows: readonly Row[],
-  gaps: readonly number[],
+  rows: ViewRows,
   context: ComputeContext,
 ): number | null {
   const { cutoff } = context;
@@ -27,14 +48,20 @@ export function computeAggregate(
       : scaled(columnValue(aggregation, rows, cutoff), context.scaleOf(aggregation.of));
   }
   switch (aggregation.kind) {
-    case "count":
-      return countOf(rows, aggregation, cutoff);
-    case "days_since_last":
-      return daysBefore(cutoff, greatest(rows, "at_ms", aggregation, cutoff, 1));
-    case "days_since_first":
-      return daysBefore(cutoff, greatest(rows, context.firstAt, aggregation, cutoff, -1));
+    case "count": {
+      const chosen = rows.where(aggregation.where);
+      return chosen.length - firstWithin(chosen, aggregation, cutoff);
+    }
+    case "days_since_last": {
+      const chosen = rows.where(aggregation.where);
+      return daysBefore(cutoff, numberOf(chosen.at(-1), "at_ms"));
+    }
+    case "days_since_first": {
+      const chosen = rows.where(aggregation.where);
+      return daysBefore(cutoff, greatest(chosen, 0, context.firstAt, -1));
+    }
     case "gap":
-      return scaled(gapOf(gaps, aggregation.statistic), context.gapScale);
+      return scaled(gapOf(rows.gaps, aggregation.statistic), context.gapScale);
   }
 }
 
@@ -46,69 +73,74 @@ function daysBefore(cutoff: number, at: number | null): number | null {
   return at === null ? null : (cutoff - at) / DAY_MS;
 }
 
+function numberOf(row: Row | undefined, column: string): number | null {
+  const value = row?.[column];
+  return typeof value === "number" ? value : null;
+}
+
+/** The index of the first row within the window; of all rows without one. */
+function firstWithin(rows: readonly Row[], { within }: Selection, cutoff: number): number {
+  if (within === undefined) {
+    return 0;
+  }
+  const since = cutoff - windowMs(within);
+  let low = 0;
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (Number(rows[middle]?.["at_ms"]) < since) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
 type OfColumn = Extract<Aggregation, { readonly of: string }>;
 
-function columnValue(aggregation: OfColumn, rows: readonly Row[], cutoff: number): number | null {
+function columnValue(aggregation: OfColumn, rows: ViewRows, cutoff: number): number | null {
+  if (aggregation.kind === "last") {
+    return lastOf(rows.all, aggregation.of);
+  }
+  const chosen = rows.where(aggregation.where);
+  const first = firstWithin(chosen, aggregation, cutoff);
   switch (aggregation.kind) {
     case "sum":
-      return sumOf(rows, aggregation.of, aggregation, cutoff).sum;
+      return sumOf(chosen, first, aggregation.of).sum;
     case "mean": {
-      const { sum, count } = sumOf(rows, aggregation.of, aggregation, cutoff);
+      const { sum, count } = sumOf(chosen, first, aggregation.of);
       return count === 0 ? null : sum / count;
     }
     case "minimum":
-      return greatest(rows, aggregation.of, aggregation, cutoff, -1);
+      return greatest(chosen, first, aggregation.of, -1);
     case "maximum":
-      return greatest(rows, aggregation.of, aggregation, cutoff, 1);
-    case "last":
-      return lastOf(rows, aggregation.of);
+      return greatest(chosen, first, aggregation.of, 1);
   }
 }
 
 function shareOf(
-  { of, within }: Extract<Aggregation, { readonly kind: "share" }>,
-  rows: readonly Row[],
+  aggregation: Extract<Aggregation, { readonly kind: "share" }>,
+  rows: ViewRows,
   cutoff: number,
 ): number | null {
-  const among = within === undefined ? {} : { within };
-  const all = countOf(rows, among, cutoff);
-  return all === 0 ? null : countOf(rows, { ...among, where: of }, cutoff) / all;
-}
-
-function sees(row: Row, selection: Selection, since: number): boolean {
-  return (
-    (selection.within === undefined || Number(row["at_ms"]) >= since) &&
-    (selection.where === undefined || selection.where.test(row))
-  );
-}
-
-function sinceOf(selection: Selection, cutoff: number): number {
-  return selection.within === undefined ? 0 : cutoff - windowMs(selection.within);
-}
-
-function countOf(rows: readonly Row[], selection: Selection, cutoff: number): number {
-  const since = sinceOf(selection, cutoff);
-  let count = 0;
-  for (const row of rows) {
-    if (sees(row, selection, since)) {
-      count++;
-    }
-  }
-  return count;
+  const { of, within } = aggregation;
+  const selection = within === undefined ? {} : { within };
+  const all = rows.all.length - firstWithin(rows.all, selection, cutoff);
+  const both = rows.where(of);
+  return all === 0 ? null : (both.length - firstWithin(both, selection, cutoff)) / all;
 }
 
 function sumOf(
   rows: readonly Row[],
+  first: number,
   column: string,
-  selection: Selection,
-  cutoff: number,
 ): { readonly sum: number; readonly count: number } {
-  const since = sinceOf(selection, cutoff);
   let sum = 0;
   let count = 0;
-  for (const row of rows) {
-    const value = row[column];
-    if (typeof value === "number" && sees(row, selection, since)) {
+  for (let index = first; index < rows.length; index++) {
+    const value = rows[index]?.[column];
+    if (typeof value === "number") {
       sum += value;
       count++;
     }
@@ -119,20 +151,14 @@ function sumOf(
 /** The greatest value (the least, where the sign is -1); null without any. */
 function greatest(
   rows: readonly Row[],
+  first: number,
   column: string,
-  selection: Selection,
-  cutoff: number,
   sign: 1 | -1,
 ): number | null {
-  const since = sinceOf(selection, cutoff);
   let found: number | null = null;
-  for (const row of rows) {
-    const value = row[column];
-    if (
-      typeof value === "number" &&
-      (found === null || value * sign > found * sign) &&
-      sees(row, selection, since)
-    ) {
+  for (let index = first; index < rows.length; index++) {
+    const value = rows[index]?.[column];
+    if (typeof value === "number" && (found === null || value * sign > found * sign)) {
       found = value;
     }
   }
@@ -140,16 +166,10 @@ function greatest(
 }
 
 function lastOf(rows: readonly Row[], column: string): number | null {
-  let at = Number.NEGATIVE_INFINITY;
-  let found: number | null = null;
-  for (const row of rows) {
-    const value = row[column];
-    if (typeof value === "number" && Number(row["at_ms"]) > at) {
-      at = Number(row["at_ms"]);
-      found = value;
-    }
-  }
-  return found;
+  return numberOf(
+    rows.findLast((row) => typeof row[column] === "number"),
+    column,
+  );
 }
 
 function gapOf(gaps: readonly number[], statistic: GapStatistic): number | null {

@@ -19,14 +19,15 @@ export type FactKind = (typeof FACT_KINDS)[number];
 
 /**
  * An event line as features see it, with its customer and its product group known. Quantities are whole
- * ten-thousandths, so that sums are exact in every order of rows and in every engine.
+ * ten-thousandths, so that sums are exact in every order of rows and in every engine. A fact is a row of most
+ * relations as it is: `at_ms` is when it happened, `day`, `hour` and `weekday` are those of it in UTC.
  */
-export interface Fact {
+export type Fact = {
   readonly kind: FactKind;
   readonly event: string;
-  readonly occurredAt: number;
+  readonly at_ms: number;
   /** When the line was known, and whose it is. */
-  readonly knownAt: number;
+  readonly known_at_ms: number;
   readonly product: string | null;
   readonly category: string | null;
   readonly channel: string | null;
@@ -35,8 +36,11 @@ export interface Fact {
   readonly quantity: number | null;
   readonly price: number | null;
   /** The purchase line it is, or takes back, where any of it was taken back. */
-  readonly lineKey: number | string | null;
-}
+  readonly line_key: string | null;
+  readonly day: number;
+  readonly hour: number;
+  readonly weekday: number;
+};
 
 /** How many units of a fact's quantity, and of amounts, make one. */
 export const SCALE = 10_000;

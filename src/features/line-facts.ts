@@ -1,10 +1,11 @@
 import type { Store } from "../base/index.ts";
-import { EventName, type LinkedPart, linkRefunds, refundRules } from "../collection/index.ts";
+import { type LinkedPart, linkRefunds, refundRules } from "../collection/index.ts";
 import type { CustomerLine } from "../customers/index.ts";
 import { ANY_PRODUCT, type Fact, type FactKind, KIND_OF_EVENT, SCALE } from "./fact.ts";
 import { productGrouper, productRules } from "./product-group.ts";
+import { calendarOf } from "./relation.ts";
 
-/** Turns the lines of one customer into facts, as facts.ts does for the whole history. */
+/** Turns the lines of one customer into facts in order of time, as facts.ts does for the whole history. */
 export type FactReader = (lines: readonly CustomerLine[]) => Fact[];
 
 /** A reader under the mappings of now. */
@@ -20,7 +21,11 @@ export function createFactReader(store: Store): FactReader {
         ? []
         : factOf(line, kind, taken.has(line), groupOf);
     });
-    return [...own, ...parts.flatMap((part) => refundFact(part, groupOf))];
+    if (parts.length === 0) {
+      return own;
+    }
+    const refunds = parts.flatMap((part) => refundFact(part, groupOf));
+    return [...own, ...refunds].sort((a, b) => a.at_ms - b.at_ms);
   };
 }
 
@@ -36,18 +41,16 @@ function factOf(
   isTakenBack: boolean,
   groupOf: GroupOf,
 ): Fact | [] {
-  const isOrder = line.event === EventName.orderCompleted;
+  const isOrder = kind === "order";
   const product = productOf(line.source, line.productId, isOrder, groupOf);
   if (isOrder && product === null) {
     return [];
   }
-  return {
-    ...commonOf(line, kind),
-    product,
+  return makeFact(line, kind, product, {
     quantity: isOrder ? scaled(line.quantity) : null,
     price: isOrder ? (line.price ?? 0) : null,
     lineKey: isTakenBack ? keyOf(line) : null,
-  };
+  });
 }
 
 function refundFact(
@@ -57,29 +60,42 @@ function refundFact(
   const product = productOf(refund.source, productId, true, groupOf);
   return product === null
     ? []
-    : {
-        ...commonOf(refund, "refund"),
-        product,
+    : makeFact(refund, "refund", product, {
         quantity: scaled(quantity),
         price: null,
         lineKey: of === null ? null : keyOf(of),
-      };
+      });
 }
 
-function commonOf(
+interface Goods {
+  readonly quantity: number | null;
+  readonly price: number | null;
+  readonly lineKey: string | null;
+}
+
+function makeFact(
   line: CustomerLine,
   kind: FactKind,
-): Omit<Fact, "product" | "quantity" | "price" | "lineKey"> {
-  const { occurredAt, knownAt, category, channel, campaign, device } = line;
+  product: string | null,
+  { quantity, price, lineKey }: Goods,
+): Fact {
+  const { day, hour, weekday } = calendarOf(line.occurredAt);
   return {
     kind,
     event: line.event ?? "",
-    occurredAt,
-    knownAt,
-    category,
-    channel,
-    campaign,
-    device,
+    at_ms: line.occurredAt,
+    known_at_ms: line.knownAt,
+    product,
+    category: line.category,
+    channel: line.channel,
+    campaign: line.campaign,
+    device: line.device,
+    quantity,
+    price,
+    line_key: lineKey,
+    day,
+    hour,
+    weekday,
   };
 }
 

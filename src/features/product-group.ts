@@ -39,6 +39,8 @@ const CASES = {
   upper: (text: string) => text.toUpperCase(),
 } as const;
 
+const GROUPS_KEPT = 100_000;
+
 /** The same in memory. */
 export function productGrouper(
   rules: readonly ProductRule[],
@@ -49,12 +51,27 @@ export function productGrouper(
       { isProduct: new RegExp(pattern), group: new RegExp(groupPattern), cased: CASES[groupCase] },
     ]),
   );
+  const known = new Map<string, Map<string, string | null>>();
   return (source, productId) => {
+    const groups = known.get(source) ?? new Map<string, string | null>();
+    known.set(source, groups);
+    const before = groups.get(productId);
+    if (before !== undefined) {
+      return before;
+    }
+    const group = groupOf(source, productId);
+    if (groups.size >= GROUPS_KEPT) {
+      groups.clear();
+    }
+    groups.set(productId, group);
+    return group;
+  };
+  function groupOf(source: string, productId: string): string | null {
     const rule = prepared.get(source);
     if (rule?.isProduct.test(productId) !== true) {
       return null;
     }
     const matched = rule.group.exec(productId)?.[1] ?? "";
     return rule.cased(matched === "" ? productId : matched);
-  };
+  }
 }

@@ -26,7 +26,7 @@ export interface Relation {
   readonly hasFirstAt: boolean;
   /** Common table expressions [name, SQL], the last of this relation's name. */
   sql(instants: Instants): readonly (readonly [string, string])[];
-  /** The rows of one customer's facts: those visible at the cutoff. */
+  /** The rows of one customer's facts (in order of time) that are visible at the cutoff, in order of `at_ms`. */
   rows(facts: readonly Fact[], cutoff: number): readonly Row[];
 }
 

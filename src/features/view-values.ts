@@ -1,4 +1,4 @@
-import { type ComputeContext, computeAggregate } from "./aggregation-values.ts";
+import { type ComputeContext, computeAggregate, viewRows } from "./aggregation-values.ts";
 import type { Row } from "./condition.ts";
 import type { AggregatedFeature, FeatureView, Measure } from "./feature-view.ts";
 import type { Relation } from "./relation.ts";
@@ -29,13 +29,11 @@ export function addViewValues(
   cutoff: number,
 ): void {
   const seen = view.per === undefined ? filtered(view, rows) : grainRows(view, relation, rows);
-  const gaps = view.gap === undefined ? [] : gapsOf(seen, view.gap);
+  const made = viewRows(seen, view.gap === undefined ? [] : gapsOf(seen, view.gap));
   const at = { ...context, cutoff };
   for (const { name, aggregation, whenUnknown } of features) {
     values[name] =
-      seen.length === 0
-        ? whenUnknown
-        : (computeAggregate(aggregation, seen, gaps, at) ?? whenUnknown);
+      seen.length === 0 ? whenUnknown : (computeAggregate(aggregation, made, at) ?? whenUnknown);
   }
 }
 
@@ -64,7 +62,7 @@ function grainRows(view: FeatureView, relation: Relation, rows: readonly Row[]):
   for (const group of made) {
     group["length"] = group.at_ms - group.first_at_ms;
   }
-  return made;
+  return made.sort((a, b) => a.at_ms - b.at_ms);
 }
 
 function newGroup(row: Row, per: readonly string[], measures: readonly Measure[]): GrainRow {

@@ -1,7 +1,6 @@
 import { DAY_MS } from "../../base/index.ts";
-import type { Row } from "../condition.ts";
-import { type Fact, LOOKBACK_DAYS } from "../fact.ts";
-import { calendarOf, calendarSql, listed, type Relation } from "../relation.ts";
+import { type Fact, type FactKind, LOOKBACK_DAYS } from "../fact.ts";
+import { calendarSql, listed, type Relation } from "../relation.ts";
 
 /** What a customer looked at in the last 90 days. */
 export const browse: Relation = {
@@ -16,28 +15,27 @@ export const browse: Relation = {
        FROM ${instants.visible(["browse"], LOOKBACK_DAYS)}`,
     ],
   ],
-  rows: (facts, cutoff) =>
-    browsingOf(facts, cutoff).map(
-      ({ event, product, category, channel, campaign, device, occurredAt }): Row => ({
-        event,
-        product,
-        category,
-        channel,
-        campaign,
-        device,
-        at_ms: occurredAt,
-        ...calendarOf(occurredAt),
-      }),
-    ),
+  rows: (facts, cutoff) => browsingOf(facts, cutoff),
 };
 
 /** The browsing that is visible at a cutoff. */
 export function browsingOf(facts: readonly Fact[], cutoff: number): Fact[] {
-  const since = cutoff - LOOKBACK_DAYS * DAY_MS;
-  return facts.filter((fact) => fact.kind === "browse" && isSeen(fact, since, cutoff));
+  return seenOf(facts, ["browse"], cutoff, LOOKBACK_DAYS);
 }
 
-/** Whether a fact happened in [since, cutoff) and was known before the cutoff. */
-export function isSeen(fact: Fact, since: number, cutoff: number): boolean {
-  return fact.occurredAt >= since && fact.occurredAt < cutoff && fact.knownAt < cutoff;
+/** The facts of some kinds that had happened (in the last so many days) and were known before a cutoff. */
+export function seenOf(
+  facts: readonly Fact[],
+  kinds: readonly FactKind[],
+  cutoff: number,
+  lookbackDays = Number.POSITIVE_INFINITY,
+): Fact[] {
+  const since = cutoff - lookbackDays * DAY_MS;
+  return facts.filter(
+    (fact) =>
+      kinds.includes(fact.kind) &&
+      fact.at_ms >= since &&
+      fact.at_ms < cutoff &&
+      fact.known_at_ms < cutoff,
+  );
 }

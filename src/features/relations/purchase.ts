@@ -2,6 +2,7 @@ import { DAY_MS } from "../../base/index.ts";
 import type { Row } from "../condition.ts";
 import { type Fact, SCALE } from "../fact.ts";
 import { calendarOf, calendarSql, type Instants, listed, type Relation } from "../relation.ts";
+import { seenOf } from "./browse.ts";
 
 /**
  * What a customer bought of a product on a UTC day, less what was taken back of it before the cutoff.
@@ -49,18 +50,14 @@ interface NetLine {
 }
 
 function netLines(facts: readonly Fact[], cutoff: number): NetLine[] {
-  const isVisible = (fact: Fact): boolean => fact.occurredAt < cutoff && fact.knownAt < cutoff;
-  const takenBack = new Map<number | string, number>();
-  for (const fact of facts) {
-    if (fact.kind === "refund" && fact.lineKey !== null && isVisible(fact)) {
-      takenBack.set(fact.lineKey, (takenBack.get(fact.lineKey) ?? 0) + (fact.quantity ?? 0));
+  const takenBack = new Map<string, number>();
+  for (const { line_key, quantity } of seenOf(facts, ["refund"], cutoff)) {
+    if (line_key !== null) {
+      takenBack.set(line_key, (takenBack.get(line_key) ?? 0) + (quantity ?? 0));
     }
   }
-  return facts.flatMap((fact) => {
-    if (fact.kind !== "order" || !isVisible(fact)) {
-      return [];
-    }
-    const back = fact.lineKey === null ? 0 : (takenBack.get(fact.lineKey) ?? 0);
+  return seenOf(facts, ["order"], cutoff).flatMap((fact) => {
+    const back = fact.line_key === null ? 0 : (takenBack.get(fact.line_key) ?? 0);
     const quantity = (fact.quantity ?? 0) - back;
     return quantity > 0 ? [{ fact, quantity }] : [];
   });
@@ -80,27 +77,28 @@ interface PurchaseDay {
 function rowsOf(lines: readonly NetLine[]): Row[] {
   const days = new Map<string, PurchaseDay>();
   for (const { fact, quantity } of lines) {
-    const { day } = calendarOf(fact.occurredAt);
-    const key = `${day} ${fact.product ?? ""}`;
+    const key = `${fact.day} ${fact.product ?? ""}`;
     const one = days.get(key) ?? {
       product: fact.product,
-      day,
+      day: fact.day,
       category: null,
       channel: null,
       quantity: 0,
       amount: 0,
-      at_ms: fact.occurredAt,
-      first_at_ms: fact.occurredAt,
+      at_ms: fact.at_ms,
+      first_at_ms: fact.at_ms,
     };
     one.category = greater(one.category, fact.category);
     one.channel = greater(one.channel, fact.channel);
     one.quantity += quantity;
     one.amount += Math.round(quantity * (fact.price ?? 0));
-    one.at_ms = Math.max(one.at_ms, fact.occurredAt);
-    one.first_at_ms = Math.min(one.first_at_ms, fact.occurredAt);
+    one.at_ms = Math.max(one.at_ms, fact.at_ms);
+    one.first_at_ms = Math.min(one.first_at_ms, fact.at_ms);
     days.set(key, one);
   }
-  return [...days.values()].map((one) => ({ ...one, ...calendarOf(one.at_ms) }));
+  return [...days.values()]
+    .sort((a, b) => a.at_ms - b.at_ms)
+    .map((one) => ({ ...one, ...calendarOf(one.at_ms) }));
 }
 
 /** The later of two texts by code points; what is known, where one is not. */

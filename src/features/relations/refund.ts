@@ -1,7 +1,6 @@
-import type { Row } from "../condition.ts";
 import { SCALE } from "../fact.ts";
-import { calendarOf, calendarSql, listed, type Relation } from "../relation.ts";
-import { isSeen } from "./browse.ts";
+import { calendarSql, listed, type Relation } from "../relation.ts";
+import { seenOf } from "./browse.ts";
 
 /** What a customer sent back or cancelled, whether or not its purchase is known. */
 export const refund: Relation = {
@@ -15,16 +14,5 @@ export const refund: Relation = {
        FROM ${instants.visible(["refund"])}`,
     ],
   ],
-  rows: (facts, cutoff) =>
-    facts
-      .filter((fact) => fact.kind === "refund" && isSeen(fact, 0, cutoff))
-      .map(
-        ({ product, category, quantity, occurredAt }): Row => ({
-          product,
-          category,
-          quantity,
-          at_ms: occurredAt,
-          ...calendarOf(occurredAt),
-        }),
-      ),
+  rows: (facts, cutoff) => seenOf(facts, ["refund"], cutoff),
 };

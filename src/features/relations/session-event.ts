@@ -32,14 +32,12 @@ export const sessionEvent: Relation = {
   rows: (facts, cutoff) => {
     let session = 0;
     let before = Number.NEGATIVE_INFINITY;
-    return browsingOf(facts, cutoff)
-      .sort((a, b) => a.occurredAt - b.occurredAt)
-      .map(({ event, occurredAt }): Row => {
-        if (occurredAt - before > SESSION_SILENCE_MS) {
-          session++;
-        }
-        before = occurredAt;
-        return { event, at_ms: occurredAt, session };
-      });
+    return browsingOf(facts, cutoff).map(({ event, at_ms }): Row => {
+      if (at_ms - before > SESSION_SILENCE_MS) {
+        session++;
+      }
+      before = at_ms;
+      return { event, at_ms, session };
+    });
   },
 };

@@ -1,8 +1,6 @@
-import { DAY_MS } from "../../base/index.ts";
-import type { Row } from "../condition.ts";
 import { LOOKBACK_DAYS } from "../fact.ts";
-import { calendarOf, calendarSql, listed, type Relation } from "../relation.ts";
-import { isSeen } from "./browse.ts";
+import { calendarSql, listed, type Relation } from "../relation.ts";
+import { seenOf } from "./browse.ts";
 
 const KINDS = ["email", "contact", "ad", "coupon"] as const;
 
@@ -18,18 +16,5 @@ export const touch: Relation = {
        FROM ${instants.visible(KINDS, LOOKBACK_DAYS)}`,
     ],
   ],
-  rows: (facts, cutoff) => {
-    const since = cutoff - LOOKBACK_DAYS * DAY_MS;
-    return facts
-      .filter((fact) => KINDS.some((kind) => kind === fact.kind) && isSeen(fact, since, cutoff))
-      .map(
-        ({ kind, event, campaign, occurredAt }): Row => ({
-          kind,
-          event,
-          campaign,
-          at_ms: occurredAt,
-          ...calendarOf(occurredAt),
-        }),
-      );
-  },
+  rows: (facts, cutoff) => seenOf(facts, KINDS, cutoff, LOOKBACK_DAYS),
 };
