@@ -11,6 +11,7 @@ import {
 } from "./base/index.ts";
 import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
+import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { applyRetentionDaily, asWriter, materialiseFeatures, type Service } from "./service.ts";
 import { createApp } from "./web/index.ts";
 
@@ -35,10 +36,11 @@ export async function startServer(
   load: Load = eventLoopLoad(),
 ): Promise<RunningServer> {
   const { store, clock, logger } = service;
-  const resolve = resolving(service);
+  const online = openOnlineStore(store);
+  const resolve = resolving(service, online);
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS },
-    createApp({ store, clock, logger, resolveWaiting: resolve }),
+    createApp({ store, clock, logger, resolveWaiting: resolve, online }),
   );
   let isClosing = false;
   server.on("request", (_request, response) => {
@@ -142,8 +144,8 @@ function materialising(service: Service): (() => void) & { ended(): Promise<void
 }
 
 /** Resolves the next live lines; what fails waits for the next time, and is told once. */
-function resolving(service: Service): () => boolean {
-  const resolveNext = createLiveResolver(service.store, service.clock);
+function resolving(service: Service, online: OnlineStore): () => boolean {
+  const resolveNext = createLiveResolver(service.store, service.clock, online.take);
   let isTold = false;
   return () => {
     try {

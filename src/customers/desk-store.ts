@@ -40,25 +40,35 @@ export function openDesk(store: Store): Desk {
   };
 }
 
-/** Takes lines to their customers; call inside a transaction. */
-export function takeLines(desk: Desk, lines: readonly SeenLine[], now: number): void {
+/** A live line, and the identifier it is of. */
+export interface TakenLine {
+  readonly identifierId: number;
+  readonly line: SeenLine & { readonly person: string | null };
+}
+
+/** Takes lines to their customers, and returns those that are somebody's; call inside a transaction. */
+export function takeLines(desk: Desk, lines: readonly SeenLine[], now: number): TakenLine[] {
   const named = lines.map((line) => ({ line, names: identifiersOf(line, desk.isBlocked) }));
   const { changed, active } = observe(desk, named, now);
   const touched = new Set<number>();
   const unsettled = new Set<number>();
+  const taken: TakenLine[] = [];
   for (const { line, names } of named) {
     const owner = strongestOf(names, active) ?? ownerIdOf(desk, names);
     if (owner !== undefined) {
-      if (takeLine(desk, line, owner)) {
+      const own = { ...line, person: personOf(line) };
+      if (takeLine(desk, own, owner)) {
         unsettled.add(owner);
       }
       touched.add(owner);
+      taken.push({ identifierId: owner, line: own });
     }
   }
   for (const id of touched) {
     desk.profiles.trimRecent(id);
   }
   desk.consents.settle(new Set([...changed, ...customersOf(desk, unsettled)]));
+  return taken;
 }
 
 function strongestOf(
@@ -69,7 +79,7 @@ function strongestOf(
 }
 
 /** Returns whether what counts of the person's consent may change. */
-function takeLine(desk: Desk, line: SeenLine, identifierId: number): boolean {
+function takeLine(desk: Desk, line: TakenLine["line"], identifierId: number): boolean {
   const { source, occurredAt, channel } = line;
   const isNewToSource = desk.profiles.addActivity({
     identifierId,
@@ -83,8 +93,7 @@ function takeLine(desk: Desk, line: SeenLine, identifierId: number): boolean {
   if (part !== undefined) {
     desk.profiles.addOrder(part);
   }
-  const person = personOf(line);
-  desk.profiles.addRecent({ ...line, person, isClaim: line.isClaim ? 1 : 0 }, identifierId);
+  desk.profiles.addRecent({ ...line, isClaim: line.isClaim ? 1 : 0 }, identifierId);
   const isNews = takeStatements(desk, line, identifierId);
   return isNewToSource || isNews;
 }

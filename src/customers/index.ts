@@ -9,6 +9,7 @@ export {
   listCustomers,
   openCustomerIds,
 } from "./customer-store.ts";
+export type { TakenLine } from "./desk-store.ts";
 export {
   type Decision,
   DUPLICATE_STATUSES,

@@ -16,6 +16,7 @@ import {
   observe,
   openDesk,
   ownerIdOf,
+  type TakenLine,
   takeLines,
   takeStatements,
 } from "./desk-store.ts";
@@ -83,9 +84,13 @@ const INBOX_BATCH = 500;
 
 /**
  * Takes live lines to their customers as they come: the returned function resolves the next of them, a
- * small batch, and says whether there were any.
+ * small batch, tells of those that are somebody's, and says whether there were any.
  */
-export function createLiveResolver(store: Store, clock: Clock): () => boolean {
+export function createLiveResolver(
+  store: Store,
+  clock: Clock,
+  onTaken: OnTaken = () => undefined,
+): () => boolean {
   const rulesOf = store.sqlite.prepare<[], number>("SELECT updated_at FROM identity_rules").pluck();
   let desk = openDesk(store);
   let rulesAt = rulesOf.get();
@@ -95,32 +100,37 @@ export function createLiveResolver(store: Store, clock: Clock): () => boolean {
       desk = openDesk(store);
       rulesAt = now;
     }
-    return resolveBatch(store, clock, desk) > 0;
+    return resolveBatch(store, clock, desk, onTaken) > 0;
   };
 }
 
 /** Resolves all that waits in the inbox; returns the last line that customers know. */
 export function resolveInbox(store: Store, clock: Clock): number {
   const desk = openDesk(store);
-  while (resolveBatch(store, clock, desk) > 0);
+  while (resolveBatch(store, clock, desk, () => undefined) > 0);
   return resolvedThrough(store.sqlite);
 }
 
+type OnTaken = (taken: readonly TakenLine[]) => void;
+
 /** Resolves the next lines of the inbox; returns how many. */
-function resolveBatch(store: Store, clock: Clock, desk: Desk): number {
+function resolveBatch(store: Store, clock: Clock, desk: Desk, onTaken: OnTaken): number {
   if (nextLines(store, 1).length === 0) {
     return 0;
   }
-  const take = store.sqlite.transaction((): number => {
+  const take = store.sqlite.transaction((): readonly [number, readonly TakenLine[]] => {
     const lines = wholeMessages(store);
     const last = lines.at(-1);
-    if (last !== undefined) {
-      takeLines(desk, lines, clock.now());
-      markInboxResolved(store.sqlite, last.sequence);
+    if (last === undefined) {
+      return [0, []];
     }
-    return lines.length;
+    const taken = takeLines(desk, lines, clock.now());
+    markInboxResolved(store.sqlite, last.sequence);
+    return [lines.length, taken];
   });
-  return take.immediate();
+  const [count, taken] = take.immediate();
+  onTaken(taken);
+  return count;
 }
 
 function nextLines(store: Store, limit: number): InboxLine[] {

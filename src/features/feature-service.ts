@@ -101,13 +101,17 @@ export const intentService: FeatureService = {
 /** Services that models read. */
 export const FEATURE_SERVICES: readonly FeatureService[] = [repurchaseService, intentService];
 
+let known: readonly FeatureService[] | undefined;
+
 /**
  * The service of a name: one that a model reads, or everything of an entity (by the entity's name).
  * Throws `not-found` with the nearest names.
  */
 export function findService(name: string): FeatureService {
-  const entities = ENTITIES.filter((entity): entity is RowEntity => entity !== "instant");
-  const services = [...FEATURE_SERVICES, ...entities.map(wholeService)];
+  const services = (known ??= [
+    ...FEATURE_SERVICES,
+    ...ENTITIES.filter((entity): entity is RowEntity => entity !== "instant").map(wholeService),
+  ]);
   const found = services.find((service) => service.name === name.replaceAll("-", "_"));
   if (found === undefined) {
     const names = services.map((service) => service.name);

@@ -29,6 +29,12 @@ export function createFactReader(store: Store): FactReader {
   };
 }
 
+/** Whether a line is goods bought or taken back. */
+export function isGoods({ event }: Pick<CustomerLine, "event">): boolean {
+  const kind = KIND_OF_EVENT.get(event ?? "");
+  return kind === "order" || kind === "refund";
+}
+
 type GroupOf = ReturnType<typeof productGrouper>;
 
 function isBought(kind: FactKind, { quantity, price }: CustomerLine): boolean {

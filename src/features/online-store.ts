@@ -1,8 +1,7 @@
-import { DAY_MS, type Store } from "../base/index.ts";
-import { openCustomerLines } from "../customers/index.ts";
-import { LOOKBACK_DAYS } from "./fact.ts";
+import type { Store } from "../base/index.ts";
+import type { TakenLine } from "../customers/index.ts";
+import { openCustomerFacts } from "./customer-facts.ts";
 import { type FeatureService, featuresOf } from "./feature-service.ts";
-import { createFactReader, type FactReader } from "./line-facts.ts";
 import { openPopulation } from "./population-store.ts";
 import { createVectorBuilder, type Of, type VectorBuilder } from "./vector.ts";
 
@@ -19,6 +18,8 @@ export interface OnlineVectors {
 
 /** Features as of now, from what is at hand of each customer. */
 export interface OnlineStore {
+  /** Tells of live lines that were taken to their customers in this process; those of others are seen anyway. */
+  take(taken: readonly TakenLine[]): void;
   /**
    * The features of a customer as of an instant (epoch ms): everything that happened and was known before it.
    * It lies not far back, since what was trimmed is not seen. `of` names products or categories where the
@@ -34,10 +35,9 @@ export interface OnlineStore {
 
 /** The online store of a store, through statements that are prepared once. */
 export function openOnlineStore(store: Store): OnlineStore {
-  const linesOf = openCustomerLines(store);
   const populationAt = openPopulation(store);
   const builders = new Map<FeatureService, VectorBuilder>();
-  const factsOf = openFactReader(store);
+  const facts = openCustomerFacts(store);
   const builderOf = (service: FeatureService): VectorBuilder => {
     const known = builders.get(service);
     if (known !== undefined) {
@@ -49,29 +49,12 @@ export function openOnlineStore(store: Store): OnlineStore {
     return builder;
   };
   return {
+    take: facts.take,
     readAt: (service, customerId, cutoff, of = []) => {
       const builder = builderOf(service);
-      const lines = linesOf(customerId, cutoff - LOOKBACK_DAYS * DAY_MS);
       const population = populationAt(cutoff);
-      const rows = builder.build(factsOf()(lines), cutoff, of, population.of);
+      const rows = builder.build(facts.of(customerId, cutoff), cutoff, of, population.of);
       return { service, asOf: cutoff, populationAsOf: population.day, rows };
     },
-  };
-}
-
-/** The reader of facts, made anew when a mapping changed. */
-function openFactReader(store: Store): () => FactReader {
-  const changedAt = store.sqlite
-    .prepare<[], string>("SELECT count(*) || ' ' || coalesce(max(updated_at), 0) FROM source")
-    .pluck();
-  let readAt: string | undefined;
-  let reader: FactReader = () => [];
-  return () => {
-    const now = changedAt.get();
-    if (now !== readAt) {
-      reader = createFactReader(store);
-      readAt = now;
-    }
-    return reader;
   };
 }

@@ -1,11 +1,13 @@
+import { type ViewRows, viewRows } from "./aggregation-values.ts";
 import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
 import type { Row } from "./condition.ts";
+import type { KnownFacts } from "./customer-facts.ts";
 import type { Values } from "./expression.ts";
 import type { Fact } from "./fact.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { type DerivedFeature, type Entity, isPopulation } from "./feature-view.ts";
 import type { Relation } from "./relation.ts";
-import { addViewValues, type PreparedView, prepareView } from "./view-values.ts";
+import { addViewValues, type PreparedView, prepareView, viewRowsOf } from "./view-values.ts";
 
 /** What is known of the population: features of a product or a category; undefined where nothing is. */
 export type PopulationOf = (entity: "product" | "category", key: string) => Values | undefined;
@@ -24,7 +26,7 @@ export interface VectorBuilder {
    * customer's own where it is empty.
    */
   build(
-    facts: readonly Fact[],
+    known: KnownFacts,
     cutoff: number,
     rows: readonly Of[],
     population: PopulationOf,
@@ -50,11 +52,11 @@ export function createVectorBuilder(
   };
   return {
     service,
-    build: (facts, cutoff, rows, population) => {
-      const rowsOf = openRelations(facts, cutoff);
+    build: (known, cutoff, rows, population) => {
+      const rowsOf = openViews(known, cutoff);
       const own: Record<string, number | null> = {};
       for (const one of parts.own) {
-        addViewValues(own, one, rowsOf(one.relation), cutoff);
+        addViewValues(own, one, rowsOf(one), cutoff);
       }
       return (rows.length === 0 ? [{}] : rows).map((row: Of) => {
         const values = { ...own };
@@ -74,6 +76,24 @@ function relationNamed(catalogue: Catalogue, name: string): Relation {
     throw new Error(`${name} is no relation`);
   }
   return relation;
+}
+
+type ViewRowsOf = (view: PreparedView, column?: "product" | "category", key?: string) => ViewRows;
+
+/** The rows of views, of the customer or of one product or category of it; those at hand are taken as they are. */
+function openViews(known: KnownFacts, cutoff: number): ViewRowsOf {
+  const rowsOf = openRelations(known.facts, cutoff);
+  const made = known.rowsAt(cutoff);
+  return (prepared, column, key) => {
+    const name = `${prepared.view.name}\n${key ?? ""}`;
+    const before = made.get(name);
+    if (before !== undefined) {
+      return before;
+    }
+    const rows = viewRowsOf(prepared, rowsOf(prepared.relation, column, key));
+    made.set(name, rows);
+    return rows;
+  };
 }
 
 type RowsOf = (relation: Relation, column?: "product" | "category", key?: string) => readonly Row[];
@@ -115,15 +135,17 @@ function partsOf(rows: readonly Row[], column: string): Map<string, Row[]> {
 function addParts(
   values: Record<string, number | null>,
   views: readonly PreparedView[],
-  rowsOf: RowsOf,
+  rowsOf: ViewRowsOf,
   cutoff: number,
   column: "product" | "category",
   key: string | undefined,
 ): void {
   for (const one of views) {
-    addViewValues(values, one, key === undefined ? [] : rowsOf(one.relation, column, key), cutoff);
+    addViewValues(values, one, key === undefined ? NO_ROWS : rowsOf(one, column, key), cutoff);
   }
 }
+
+const NO_ROWS = viewRows([], []);
 
 function addPopulation(
   values: Record<string, number | null>,

@@ -1,4 +1,9 @@
-import { type ComputeContext, computeAggregate, viewRows } from "./aggregation-values.ts";
+import {
+  type ComputeContext,
+  computeAggregate,
+  type ViewRows,
+  viewRows,
+} from "./aggregation-values.ts";
 import type { Row } from "./condition.ts";
 import type { AggregatedFeature, FeatureView, Measure } from "./feature-view.ts";
 import type { Relation } from "./relation.ts";
@@ -21,19 +26,25 @@ export function prepareView(
   return { view, features, relation, context: contextOf(view, relation) };
 }
 
-/** Adds a view's features of one entity to `values`, from the rows of its relation that are the entity's. */
+/** A view's rows of one entity, from the rows of its relation that are the entity's. */
+export function viewRowsOf({ view, relation }: PreparedView, rows: readonly Row[]): ViewRows {
+  const seen = view.per === undefined ? filtered(view, rows) : grainRows(view, relation, rows);
+  return viewRows(seen, view.gap === undefined ? [] : gapsOf(seen, view.gap));
+}
+
+/** Adds a view's features of one entity to `values`. */
 export function addViewValues(
   values: Record<string, number | null>,
-  { view, features, relation, context }: PreparedView,
-  rows: readonly Row[],
+  { features, context }: PreparedView,
+  rows: ViewRows,
   cutoff: number,
 ): void {
-  const seen = view.per === undefined ? filtered(view, rows) : grainRows(view, relation, rows);
-  const made = viewRows(seen, view.gap === undefined ? [] : gapsOf(seen, view.gap));
   const at = { ...context, cutoff };
   for (const { name, aggregation, whenUnknown } of features) {
     values[name] =
-      seen.length === 0 ? whenUnknown : (computeAggregate(aggregation, made, at) ?? whenUnknown);
+      rows.all.length === 0
+        ? whenUnknown
+        : (computeAggregate(aggregation, rows, at) ?? whenUnknown);
   }
 }
 

@@ -49,7 +49,7 @@ export function createApp(from: AppContext): Express {
     ...from,
     collector: createCollector(from.store, from.clock),
     senders: openSenders(from.store),
-    online: openOnlineStore(from.store),
+    online: from.online ?? openOnlineStore(from.store),
     intake: createIntake(from.intakeBytesMax ?? INTAKE_BYTES_MAX),
   };
   const app = express();

@@ -16,6 +16,8 @@ export interface AppContext {
   readonly intakeBytesMax?: number;
   /** Takes a few of the live lines that wait to their customers, and says whether there were any. */
   readonly resolveWaiting?: () => boolean;
+  /** Where features are read from; a store of its own unless given. */
+  readonly online?: OnlineStore;
 }
 
 /** What the API answers from. */

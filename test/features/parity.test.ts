@@ -174,12 +174,14 @@ describe("features online and offline", () => {
         async (start, steps, readAfter, corrections) => {
           await withStore(async (store, folder) => {
             const clock = settableClock(start);
-            const take = openStream(store, clock);
             const online = openOnlineStore(store);
+            const take = openStream(store, clock, online);
             const cutoffs = new Map<number, Seen[]>();
             const owners = new Map<number, ReadonlyMap<number, number>>();
             for (const [index, step] of steps.entries()) {
               await take(step);
+              // What is at hand from here on has to follow what comes.
+              readAll(store, online, clock.now() + 1);
               for (const one of corrections.filter(({ after }) => after === index)) {
                 await settle(store, clock);
                 await correct(store, clock, folder, one);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { type Clock, DAY_MS, type Store } from "../../src/base/index.ts";
 import { createCollector, createWriteKey } from "../../src/collection/index.ts";
 import { createLiveResolver } from "../../src/customers/index.ts";
+import type { OnlineStore } from "../../src/features/index.ts";
 
 /** A clock that a test sets. */
 export interface SettableClock extends Clock {
@@ -132,10 +133,11 @@ function ownOrder(what: StreamStep["what"], buyer: string): Readonly<Record<stri
 export function openStream(
   store: Store,
   clock: SettableClock,
+  online?: OnlineStore,
 ): (step: StreamStep) => Promise<void> {
   createWriteKey(store, clock, "shop");
   const collector = createCollector(store, clock);
-  const resolve = createLiveResolver(store, clock);
+  const resolve = createLiveResolver(store, clock, online?.take);
   let number = 0;
   return async (step) => {
     clock.set(clock.now() + step.waitMs);
