@@ -86,14 +86,13 @@ function whenIdle(load: Load, work: () => unknown): () => void {
   let passed = 0;
   let isBusy = false;
   return () => {
-    const share = load();
+    const share = load.share();
     // After a long batch the next tick comes at once: then what was found before it holds.
     isBusy = share === undefined ? isBusy : share > BUSY;
     passed = isBusy && passed < PASSED_TICKS_MAX ? passed + 1 : 0;
     if (passed === 0) {
       work();
-      // The work itself is no reason to wait.
-      load();
+      load.leaveOut();
     }
   };
 }
