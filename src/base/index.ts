@@ -13,6 +13,7 @@ export { type DuckDb, literal, openDuckDb, quoted, type SqlRow, type SqlValue } 
 export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
 export { type Every, systemEvery } from "./every.ts";
 export { createLogger, type Logger } from "./logger.ts";
+export { workingMemoryMiB } from "./memory.ts";
 export { messageKey } from "./message-key.ts";
 export {
   createProgress,

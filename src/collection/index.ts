@@ -41,6 +41,7 @@ export {
   historySummary,
   type ImportRun,
   importRuns,
+  manifest,
   markResolved,
   removeUnlistedHistory,
   sourceMappings,
