@@ -29,13 +29,15 @@ const mapping = parseMapping({
     userId: "customer_id",
     productId: "product_id",
     price: "amount",
+    category: "category",
   },
 });
 
 /**
  * Makes a store in `<folder>/store` of the events in `<folder>/events.parquet`: history files of ten million
  * rows, in the order of time and known at once, users `c<customer_id>`, products `p<product_id>`, orders
- * `o<event_id>` of one line; `category` and `session_id` are properties.
+ * `o<event_id>` of one line; `category` and
+ * `session_id` are properties, the former also the product's category.
  *
  * Customers are written as resolving would number them, with their snapshot but without profiles;
  * `withProfiles` resolves them instead, which takes minutes for millions of events.
@@ -108,7 +110,8 @@ function historyRowsSql(events: string): string {
       ${purchase("1::DOUBLE")} AS quantity, ${purchase("amount::DOUBLE")} AS price, ${purchase("'EUR'")} AS currency,
       '{"category":"' || category || '","session_id":"' || session_id || '"}' AS properties,
       CASE type WHEN 'email' THEN 'email' ELSE 'web' END AS channel, NULL::VARCHAR AS campaign, NULL::DOUBLE AS cost,
-      NULL::VARCHAR AS identifiers, NULL::VARCHAR AS traits, NULL::VARCHAR AS consent, false AS is_claim
+      NULL::VARCHAR AS identifiers, NULL::VARCHAR AS traits, NULL::VARCHAR AS consent, false AS is_claim,
+      CAST(category AS VARCHAR) AS category, CASE customer_id % 3 WHEN 0 THEN 'desktop' WHEN 1 THEN 'mobile' END AS device
     FROM (${events})`;
 }
 

@@ -15,6 +15,7 @@ export { type Every, systemEvery } from "./every.ts";
 export { findSpark, SPARK_VERSION, type Spark, type SparkSettings } from "./find-spark.ts";
 export { eventLoopLoad, type Load } from "./load.ts";
 export { createLogger, type Logger } from "./logger.ts";
+export { workingMemoryMiB } from "./memory.ts";
 export { messageKey } from "./message-key.ts";
 export {
   createProgress,

@@ -42,6 +42,7 @@ export {
   historySummary,
   type ImportRun,
   importRuns,
+  manifest,
   markResolved,
   removeUnlistedHistory,
   sourceMappings,

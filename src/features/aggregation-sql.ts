@@ -28,7 +28,7 @@ export function aggregateSql(aggregation: Aggregation, context: AggregationConte
   switch (aggregation.kind) {
     case "count": {
       const test = testSql(aggregation, context);
-      return test === undefined ? "count(*)" : `sum(CASE WHEN ${test} THEN 1 ELSE 0 END)`;
+      return test === undefined ? "count(*)" : `count(CASE WHEN ${test} THEN 1 END)`;
     }
     case "days_since_last":
       return daysSinceSql(`max(${chosenSql("at_ms", aggregation, context)})`, context);

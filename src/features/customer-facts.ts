@@ -16,7 +16,7 @@ export interface CustomerFacts {
   /** A customer's facts that an instant (epoch ms) can see. */
   of(customerId: number, cutoff: number): KnownFacts;
   /** Tells of live lines that were taken to their customers, after they were. */
-  take(taken: readonly TakenLine[]): void;
+  readonly take: (taken: readonly TakenLine[]) => void;
 }
 
 /** So many facts stay at hand, of the customers asked for last. */

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { literal, type Store } from "../base/index.ts";
+import { type DuckDb, literal, type Store, workingMemoryMiB } from "../base/index.ts";
 import {
   createLinkedHistory,
   EventName,
   historyFiles,
+  manifest,
   sourceMappings,
 } from "../collection/index.ts";
 import { identitySql, resolvedLinesSql } from "../customers/index.ts";
@@ -13,23 +14,34 @@ import { ANY_PRODUCT, KIND_OF_EVENT, SCALE } from "./fact.ts";
 import { productGroupSql, productRules } from "./product-group.ts";
 
 /** Raise it when facts change their meaning. */
-const FACTS_VERSION = 1;
+const FACTS_VERSION = 2;
 const PREFIX = "facts-";
 const KEPT = 2;
+/** As many fit into memory with what features make of them. */
+const LINES_PER_BUCKET = 12_000_000;
+
+/** How facts are made and read. */
+export interface FactsOptions {
+  /** Memory of a session; a share of the machine's unless said. */
+  readonly memoryLimitMiB?: number;
+  /** How many lines of the history a bucket of customers has at most, about. */
+  readonly linesPerBucket?: number;
+}
 
 /**
- * The folder of facts (Parquet, partitioned by kind): every event line that features read, with its customer
- * and product group, narrow and typed. Made once from the history, the identities and the mappings of now,
- * and used again until one of them changes; readers of the one before may go on.
+ * The folder of facts (Parquet, partitioned by kind and bucket): every event line that features read, with its
+ * customer and product group, narrow and typed. Buckets are ranges of customers in their order, about as long
+ * as each other. Made once from the history, the identities and the mappings of now, and used again until one
+ * of them changes; readers of the one before may go on.
  */
-export async function factsFolder(store: Store): Promise<string> {
+export async function factsFolder(store: Store, options: FactsOptions = {}): Promise<string> {
   const folder = store.path("features");
-  const target = join(folder, `${PREFIX}${digestOf(store)}`);
+  const target = join(folder, `${PREFIX}${digestOf(store, options)}`);
   if (!existsSync(target)) {
     const partial = `${target}.${process.pid}.partial`;
     rmSync(partial, { recursive: true, force: true });
     try {
-      await writeFacts(store, partial);
+      await writeFacts(store, partial, options);
       settle(partial, target);
     } finally {
       rmSync(partial, { recursive: true, force: true });
@@ -50,14 +62,24 @@ function settle(partial: string, target: string): void {
   }
 }
 
+/** The number of buckets in a folder of facts; 0 where there are no facts. */
+export function bucketsOf(folder: string): number {
+  const found = readdirSync(folder)
+    .filter((kind) => kind.startsWith("kind="))
+    .flatMap((kind) => readdirSync(join(folder, kind)))
+    .map((bucket) => Number(bucket.slice("bucket=".length)));
+  return found.length === 0 ? 0 : Math.max(...found) + 1;
+}
+
 /** Everything that facts follow from. */
-function digestOf(store: Store): string {
+function digestOf(store: Store, options: FactsOptions): string {
   const mappings = [...sourceMappings(store)];
   const content = JSON.stringify([
     FACTS_VERSION,
     historyFiles(store),
     identitySql(store),
     mappings,
+    bucketCount(store, options),
   ]);
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
 }
@@ -72,8 +94,18 @@ function removeFormer(folder: string): void {
   }
 }
 
-async function writeFacts(store: Store, folder: string): Promise<void> {
-  const duckdb = await store.openDuckDb({ memoryLimitMiB: 700 });
+function bucketCount(store: Store, { linesPerBucket = LINES_PER_BUCKET }: FactsOptions): number {
+  return Math.max(1, Math.ceil(lineCount(store) / linesPerBucket));
+}
+
+function lineCount(store: Store): number {
+  return manifest(store).reduce((sum, file) => sum + file.rows, 0);
+}
+
+async function writeFacts(store: Store, folder: string, options: FactsOptions): Promise<void> {
+  const duckdb = await store.openDuckDb({
+    memoryLimitMiB: options.memoryLimitMiB ?? workingMemoryMiB(),
+  });
   try {
     await createLinkedHistory(duckdb, store);
     await duckdb.run(`CREATE TEMP TABLE identity AS SELECT * FROM ${identitySql(store)}`);
@@ -94,8 +126,10 @@ async function writeFacts(store: Store, folder: string): Promise<void> {
          FROM linked_refund WHERE refunded_message_id IS NOT NULL)`,
     );
     await duckdb.run("SET preserve_insertion_order = false");
+    const bucket = await bucketSql(duckdb, bucketCount(store, options), lineCount(store));
     await duckdb.run(
-      `COPY (${FACT_SQL}) TO ${literal(folder)} (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (kind))`,
+      `COPY (SELECT *, ${bucket} AS bucket FROM (${FACT_SQL}) facts) TO ${literal(folder)}
+       (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (kind, bucket))`,
     );
     await duckdb.run(
       `COPY (
@@ -109,6 +143,28 @@ async function writeFacts(store: Store, folder: string): Promise<void> {
   } finally {
     duckdb.close();
   }
+}
+
+/** From so many lines on, a sample of them says how they are spread over the customers. */
+const SAMPLED_LINES = 2_000_000;
+
+/** Which bucket a customer is in, as SQL. Any bounds are right; good ones make the buckets alike. */
+async function bucketSql(duckdb: DuckDb, count: number, lines: number): Promise<string> {
+  if (count === 1) {
+    return "0";
+  }
+  const sample = lines > SAMPLED_LINES ? " USING SAMPLE 2 PERCENT (system, 1)" : "";
+  const sampled = `(SELECT user_id, anonymous_id, identifiers, is_claim, known_at_ms FROM history${sample})`;
+  const quantiles = Array.from(
+    { length: count - 1 },
+    (_, index) => `quantile_disc(customer_id, ${(index + 1) / count}) AS bound_${index}`,
+  );
+  const [row] = await duckdb.rows(
+    `SELECT ${quantiles.join(", ")} FROM (${resolvedLinesSql(sampled, "identity")}) resolved`,
+  );
+  const bounds = [...new Set(Object.values(row ?? {}))].filter((bound) => bound !== null);
+  const cases = bounds.map((bound, index) => `WHEN customer_id < ${bound} THEN ${index}`);
+  return cases.length === 0 ? "0" : `CASE ${cases.join(" ")} ELSE ${cases.length} END`;
 }
 
 const IS_BOUGHT =

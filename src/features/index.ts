@@ -1,4 +1,6 @@
 /** Features: what we knew, and when. Declared once in views/, computed at any instant. */
+
+export type { BuildRequest } from "./build.ts";
 export { type CatalogueEntry, featureCatalogue, featuresNamed } from "./catalogue.ts";
 export {
   FEATURE_SERVICES,
@@ -10,7 +12,6 @@ export {
 } from "./feature-service.ts";
 export { ENTITIES, UNITS } from "./feature-view.ts";
 export {
-  type BuildRequest,
   hasBrowsing,
   type OfflineStore,
   openOfflineStore,

@@ -19,7 +19,7 @@ export interface OnlineVectors {
 /** Features as of now, from what is at hand of each customer. */
 export interface OnlineStore {
   /** Tells of live lines that were taken to their customers in this process; those of others are seen anyway. */
-  take(taken: readonly TakenLine[]): void;
+  readonly take: (taken: readonly TakenLine[]) => void;
   /**
    * The features of a customer as of an instant (epoch ms): everything that happened and was known before it.
    * It lies not far back, since what was trimmed is not seen. `of` names products or categories where the

@@ -103,7 +103,7 @@ function measureSql({ kind, of, where }: Measure, { dialect }: Instants): string
   const test = where?.sql(dialect);
   switch (kind) {
     case "count":
-      return test === undefined ? "count(*)" : `sum(CASE WHEN ${test} THEN 1 ELSE 0 END)`;
+      return test === undefined ? "count(*)" : `count(CASE WHEN ${test} THEN 1 END)`;
     case "sum":
       return `sum(${test === undefined ? (of ?? "") : `CASE WHEN ${test} THEN ${of ?? ""} ELSE 0 END`})`;
     case "last_at":

@@ -1,0 +1,184 @@
+import { mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DAY_MS, type DuckDb, literal } from "../base/index.ts";
+import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
+import { duckDbDialect } from "./dialect.ts";
+import { bucketsOf } from "./facts.ts";
+import type { FeatureService } from "./feature-service.ts";
+import { ENTITY_KEYS, isPopulation } from "./feature-view.ts";
+import { atCutoff } from "./instants.ts";
+import {
+  atStartOfDay,
+  cutoffRowsSql,
+  type Label,
+  populationSql,
+  populationTableName,
+  type Spine,
+} from "./rows-sql.ts";
+
+export interface BuildRequest {
+  readonly service: FeatureService;
+  readonly cutoffs: readonly number[];
+  readonly spine: Spine;
+  readonly labels?: readonly Label[];
+  readonly file: string;
+  /** Herkoop's own unless said. */
+  readonly catalogue?: Catalogue;
+}
+
+/** The facts at hand, as the view `fact`. */
+export interface Facts {
+  readonly buckets: number;
+  /** Makes `fact` hold everybody's, or a bucket's customers' with the refunds of all. */
+  open(bucket: number | "all"): Promise<void>;
+}
+
+/** A folder of facts to be read in a session. */
+export function factsOf(duckdb: DuckDb, folder: string): Facts {
+  const buckets = bucketsOf(folder);
+  return {
+    buckets: Math.max(buckets, 1),
+    open: async (bucket) => {
+      await duckdb.run(
+        `CREATE OR REPLACE TEMP VIEW fact AS ${buckets === 0 ? NO_FACTS : bucketSql(folder, bucket)}`,
+      );
+    },
+  };
+}
+
+/** A refund takes back a line by its key, and may be of a customer of another bucket than the line. */
+function bucketSql(folder: string, bucket: number | "all"): string {
+  const files = readdirSync(folder)
+    .filter((kind) => kind.startsWith("kind="))
+    .flatMap((kind) =>
+      readdirSync(join(folder, kind))
+        .filter((name) => bucket === "all" || kind === "kind=refund" || name === `bucket=${bucket}`)
+        .map((name) => literal(join(folder, kind, name, "*.parquet"))),
+    );
+  return files.length === 0
+    ? NO_FACTS
+    : `SELECT * EXCLUDE (bucket) FROM read_parquet([${files.join(", ")}], hive_partitioning = true, hive_types = {'kind': VARCHAR, 'bucket': INTEGER})`;
+}
+
+const NO_FACTS = `SELECT ${[
+  ["customer_id", "INTEGER"],
+  ["kind", "VARCHAR"],
+  ["event", "VARCHAR"],
+  ["occurred_at_ms", "BIGINT"],
+  ["known_at_ms", "BIGINT"],
+  ["product", "VARCHAR"],
+  ["category", "VARCHAR"],
+  ["channel", "VARCHAR"],
+  ["campaign", "VARCHAR"],
+  ["device", "VARCHAR"],
+  ["quantity", "BIGINT"],
+  ["price", "DOUBLE"],
+  ["line_key", "BIGINT"],
+]
+  .map(([name = "", type = ""]) => `CAST(NULL AS ${type}) AS ${name}`)
+  .join(", ")} WHERE 1 = 0`;
+
+/**
+ * Writes the rows of a request to its file and returns their number. One bucket of customers at one cutoff
+ * is in memory at a time; buckets are in the order of customers, so that their parts, one after the other,
+ * are in the order of cutoff and key. The file appears whole or not at all.
+ */
+export async function buildFile(
+  duckdb: DuckDb,
+  facts: Facts,
+  temporary: string,
+  request: BuildRequest,
+  onCutoff?: (done: number, total: number) => void,
+): Promise<number> {
+  const { service, cutoffs } = request;
+  const isParted = facts.buckets > 1 && !isPopulation(service.entity);
+  const buckets = isParted ? Array.from({ length: facts.buckets }, (_, bucket) => bucket) : [0];
+  const parts = mkdtempSync(join(temporary, "parts-"));
+  const partOf = (cutoff: number, bucket: number): string =>
+    join(parts, `${cutoff}-${bucket}.parquet`);
+  await duckdb.run("SET preserve_insertion_order = false");
+  try {
+    await createPopulation(duckdb, request, isParted);
+    let done = 0;
+    for (const bucket of buckets) {
+      if (isParted) {
+        await facts.open(bucket);
+      }
+      for (const [index, cutoff] of cutoffs.entries()) {
+        const sql = rowsSql(request, cutoff, isParted);
+        await duckdb.run(`COPY (${sql}) TO ${literal(partOf(index, bucket))} (${PARQUET})`);
+        done++;
+        onCutoff?.(Math.floor(done / buckets.length), cutoffs.length);
+      }
+    }
+    const files = cutoffs.flatMap((_, index) => buckets.map((bucket) => partOf(index, bucket)));
+    return await joinParts(duckdb, files, request.file);
+  } finally {
+    await duckdb.run("SET preserve_insertion_order = true");
+    await facts.open("all");
+    rmSync(parts, { recursive: true, force: true });
+  }
+}
+
+const PARQUET = "FORMAT parquet, COMPRESSION zstd";
+
+function rowsSql(
+  { service, spine, labels, catalogue }: BuildRequest,
+  cutoff: number,
+  hasPopulationApart: boolean,
+): string {
+  const asked = {
+    service,
+    cutoff,
+    spine,
+    hasPopulationApart,
+    ...(labels === undefined ? {} : { labels }),
+  };
+  const sql = cutoffRowsSql(asked, atCutoff(cutoff, duckDbDialect), catalogue);
+  return `SELECT * FROM (${sql}) made ORDER BY ${["cutoff_ms", ...ENTITY_KEYS[service.entity]].join(", ")}`;
+}
+
+/**
+ * What is known of the population at the start of each day whose cutoffs need it apart: where the cutoff is
+ * later in the day, or the facts are read in parts.
+ */
+async function createPopulation(
+  duckdb: DuckDb,
+  { service, cutoffs, catalogue = CATALOGUE }: BuildRequest,
+  isParted: boolean,
+): Promise<void> {
+  const apart = cutoffs.filter((cutoff) => isParted || cutoff % DAY_MS !== 0);
+  const starts = new Map(
+    apart
+      .map((cutoff) => atStartOfDay(cutoff, duckDbDialect))
+      .map(({ day, instants }) => [day, instants]),
+  );
+  for (const needed of neededFor(service.features, catalogue).views) {
+    if (isPopulation(needed.view.entity)) {
+      const table = populationTableName(needed.view);
+      await duckdb.run(`DROP TABLE IF EXISTS ${table}`);
+      for (const [index, [day, instants]] of [...starts].entries()) {
+        const sql = populationSql(needed, day, instants, catalogue);
+        await duckdb.run(
+          index === 0 ? `CREATE TEMP TABLE ${table} AS ${sql}` : `INSERT INTO ${table} ${sql}`,
+        );
+      }
+    }
+  }
+}
+
+/** Puts parts behind each other into one Parquet or, by its name, CSV file, and returns the number of rows. */
+async function joinParts(duckdb: DuckDb, parts: readonly string[], file: string): Promise<number> {
+  const partial = `${file}.${process.pid}.partial`;
+  const all = `read_parquet([${parts.map(literal).join(", ")}])`;
+  const format = file.endsWith(".csv") ? "FORMAT csv, HEADER" : PARQUET;
+  try {
+    await duckdb.run("SET preserve_insertion_order = true");
+    await duckdb.run(`COPY (SELECT * FROM ${all}) TO ${literal(partial)} (${format})`);
+    renameSync(partial, file);
+    const [row] = await duckdb.rows(`SELECT count(*) AS n FROM ${all}`);
+    return Number(row?.["n"]);
+  } finally {
+    rmSync(partial, { force: true });
+  }
+}
