@@ -11,6 +11,7 @@ import {
   sourceMappings,
 } from "../collection/index.ts";
 import { identitySql, resolvedLinesSql } from "../customers/index.ts";
+import { watchErasure } from "./erasure-watch.ts";
 import { ANY_PRODUCT, KIND_OF_EVENT, SCALE } from "./fact.ts";
 
 /** Raise it when facts change their meaning. */
@@ -30,7 +31,11 @@ export async function factsFolder(store: Store): Promise<string> {
     const partial = `${target}.${process.pid}.partial`;
     rmSync(partial, { recursive: true, force: true });
     try {
+      const wasErased = watchErasure(store);
       await writeFacts(store, partial);
+      if (wasErased()) {
+        return await factsFolder(store);
+      }
       settle(partial, target);
     } finally {
       rmSync(partial, { recursive: true, force: true });
