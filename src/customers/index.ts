@@ -5,8 +5,10 @@ export {
   type Customer,
   countCustomers,
   findCustomer,
+  identifierTypes,
   listCustomers,
   openCustomerIds,
+  openCustomerNumbers,
 } from "./customer-store.ts";
 export {
   type Decision,

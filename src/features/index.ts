@@ -9,6 +9,12 @@ export {
   wholeService,
 } from "./feature-service.ts";
 export { ENTITIES, UNITS } from "./feature-view.ts";
+export { type Anchor, type FeatureMatrix, historicalMatrix } from "./historical-matrix.ts";
+export {
+  type HistoricalRows,
+  type HistoricalRowsRequest,
+  writeHistoricalRows,
+} from "./historical-rows.ts";
 export {
   type BuildRequest,
   hasBrowsing,

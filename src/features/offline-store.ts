@@ -91,7 +91,7 @@ function textOf(value: SqlRow[string] | undefined): string | null {
 }
 
 /** Makes the view `fact` over a folder of facts. */
-async function openFacts(duckdb: DuckDb, folder: string): Promise<void> {
+export async function openFacts(duckdb: DuckDb, folder: string): Promise<void> {
   const files = literal(join(folder, "kind=*", "*.parquet"));
   const found = await duckdb.rows(`SELECT count(*) AS n FROM glob(${files})`);
   await duckdb.run(
