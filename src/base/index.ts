@@ -24,6 +24,7 @@ export {
   silentProgress,
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
+export { isRunning } from "./running.ts";
 export { lowerBound } from "./sorted.ts";
 export type { Sqlite } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";

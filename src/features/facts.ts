@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { literal, type Store } from "../base/index.ts";
 import {
   createLinkedHistory,
@@ -43,6 +43,11 @@ export async function factsFolder(store: Store): Promise<string> {
     removeFormer(folder);
   }
   return target;
+}
+
+/** What a folder of facts was made of, as a digest: the same for the same history, identities and mappings. */
+export function factsDigest(folder: string): string {
+  return basename(folder).slice(PREFIX.length);
 }
 
 /** Another process may have made the same meanwhile. */

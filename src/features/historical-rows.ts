@@ -9,6 +9,7 @@ import {
 import { identifierTypes } from "../customers/index.ts";
 import { computeAnchors } from "./anchor-rows.ts";
 import { withFacts } from "./fact-session.ts";
+import { factsDigest } from "./facts.ts";
 import { type FeatureService, featuresOf } from "./feature-service.ts";
 import { ENTITY_KEYS } from "./feature-view.ts";
 import { findOwners } from "./row-customers.ts";
@@ -40,12 +41,16 @@ export interface HistoricalRows {
   readonly rows: number;
   /** Rows of nobody whom the store knows. */
   readonly unknownRows: number;
+  /** How many different instants they have. */
+  readonly cutoffs: number;
   /** The first and the last instant of the rows, epoch ms; null without any. */
   readonly firstCutoff: number | null;
   readonly lastCutoff: number | null;
   /** UTC days at whose start the population was looked at, and parts in which rows were computed. */
   readonly days: number;
   readonly parts: number;
+  /** What the facts were made of, as a digest. */
+  readonly facts: string;
 }
 
 /**
@@ -61,7 +66,7 @@ export async function writeHistoricalRows(
 ): Promise<HistoricalRows> {
   const { service } = request;
   featuresOf(service);
-  return withFacts(store, async (duckdb) => {
+  return withFacts(store, async (duckdb, folder) => {
     const given = await readRowFile(duckdb, request.rows, service.entity, identifierTypes(store));
     refuseTaken(given, service);
     await findOwners(duckdb, store, given, request.region);
@@ -79,7 +84,7 @@ export async function writeHistoricalRows(
     );
     const [row] = await duckdb.rows(
       `SELECT count(*) AS n, sum(CASE WHEN ${await knownSql(duckdb, service)} THEN 0 ELSE 1 END) AS unknown,
-              min(cutoff_ms) AS first, max(cutoff_ms) AS last FROM anchor a`,
+              count(DISTINCT cutoff_ms) AS cutoffs, min(cutoff_ms) AS first, max(cutoff_ms) AS last FROM anchor a`,
     );
     const instant = (name: string): number | null =>
       (row?.[name] ?? null) === null ? null : Number(row?.[name]);
@@ -88,7 +93,9 @@ export async function writeHistoricalRows(
       unknownRows: Number(row?.["unknown"] ?? 0),
       firstCutoff: instant("first"),
       lastCutoff: instant("last"),
+      cutoffs: Number(row?.["cutoffs"]),
       ...report,
+      facts: factsDigest(folder),
     };
   });
 }

@@ -1,6 +1,20 @@
 /** Features: what we knew, and when. Declared once in views/, computed at any instant. */
 export { type CatalogueEntry, featureCatalogue, featuresNamed } from "./catalogue.ts";
 export {
+  type ExportContext,
+  type ExportRequest,
+  exportFeatures,
+  exportHistoricalRows,
+  recordBuiltRows,
+} from "./export.ts";
+export {
+  type BuildPurpose,
+  type Drift,
+  type FeatureBuild,
+  listBuilds,
+} from "./feature-build-store.ts";
+export type { Dictionary } from "./feature-file.ts";
+export {
   FEATURE_SERVICES,
   type FeatureService,
   findService,
@@ -22,3 +36,4 @@ export {
   openOfflineStore,
 } from "./offline-store.ts";
 export type { Label, ModelSpine, Spine } from "./rows-sql.ts";
+export { parseSpine } from "./spine-text.ts";

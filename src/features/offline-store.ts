@@ -4,7 +4,7 @@ import { DAY_MS, type DuckDb, literal, type SqlRow, type Store } from "../base/i
 import { BROWSING_EVENTS, historySql } from "../collection/index.ts";
 import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
 import { duckDbDialect } from "./dialect.ts";
-import { factsFolder } from "./facts.ts";
+import { factsDigest, factsFolder } from "./facts.ts";
 import { type FeatureService, featuresOf } from "./feature-service.ts";
 import { ENTITY_KEYS, isPopulation } from "./feature-view.ts";
 import { atCutoff } from "./instants.ts";
@@ -37,6 +37,8 @@ export async function hasBrowsing(store: Store, before: number): Promise<boolean
 
 /** A session over the store in which features can be built at any cutoff. Close it after use. */
 export interface OfflineStore {
+  /** What its facts were made of, as a digest. */
+  readonly facts: string;
   /**
    * Writes the rows of the given cutoffs (epoch ms) to one file, Parquet or by its name CSV, ordered by cutoff
    * and key, and returns their number. The file appears whole or not at all. `onCutoff` is told after each cutoff.
@@ -72,6 +74,7 @@ export async function openOfflineStore(store: Store): Promise<OfflineStore> {
     throw error;
   }
   return {
+    facts: factsDigest(folder),
     build: (request, onCutoff) => build(duckdb, request, onCutoff),
     describe: () => describe(duckdb),
     productNames: async () => {

@@ -8,7 +8,7 @@ import {
   type Store,
 } from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
-import { type OfflineStore, openOfflineStore } from "../features/index.ts";
+import { type OfflineStore, openOfflineStore, recordBuiltRows } from "../features/index.ts";
 import { type Artifact, saveArtifact } from "./artifact.ts";
 import { fitCalibration } from "./calibrate.ts";
 import { readDataset } from "./dataset-store.ts";
@@ -159,6 +159,11 @@ async function buildRows(
   step.end(
     `${rows} rows of ${task.service.features.length} features at ${cutoffs.length} cutoffs, ${Math.round(featureRowsPerSecond)} rows/s`,
   );
+  if (when.alsoTrainAt !== undefined) {
+    const { service, spine } = task;
+    const built = { service, spine, cutoffs, file: rowsFile, facts: offline.facts };
+    await recordBuiltRows(context, "training", built);
+  }
   return { plan, production, rowsFile, featureRowsPerSecond };
 }
 
