@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { DAY_MS, parseInstant, ServiceError } from "./base/index.ts";
+import { addCatalogueCommands } from "./cli-feature-catalogue.ts";
 import { answer, withService } from "./cli-options.ts";
 import { writeIdentity } from "./customers/index.ts";
 import {
@@ -7,7 +8,6 @@ import {
   exportHistoricalRows,
   type FeatureBuild,
   type FeatureService,
-  featureCatalogue,
   findService,
   listBuilds,
   parseSpine,
@@ -37,25 +37,13 @@ interface RowsFlags {
 const SERVICE =
   "a model (repurchase-week, conversion-intent) or everything of an entity (customer, pair, customer_category, product, category)";
 
-/** Commands about features: list, export, rows, builds. */
+/** Commands about features: list, show, export, rows, builds. */
 export function addFeatureCommands(program: Command): void {
   const features = program
     .command("features")
     .description("what is known of a customer, a pair or a product at an instant");
 
-  features
-    .command("list")
-    .description("every feature with its unit and meaning")
-    .option("--json", "answer as JSON")
-    .action((options: { json?: boolean }) => {
-      const catalogue = featureCatalogue();
-      answer(options, catalogue, () =>
-        table(
-          ["feature", "of", "unit", "meaning"],
-          catalogue.map((entry) => [entry.name, entry.entity, entry.unit, entry.meaning]),
-        ),
-      );
-    });
+  addCatalogueCommands(features);
 
   features
     .command("export")

@@ -1,6 +1,15 @@
 /** Features: what we knew, and when. Declared once in views/, computed at any instant. */
 export { type CatalogueEntry, featureCatalogue, featuresNamed } from "./catalogue.ts";
 export {
+  type Described,
+  describeFeatures,
+  describeName,
+  describeViews,
+  type FeatureDescription,
+  type FeatureFilter,
+  filterFeatures,
+} from "./describe.ts";
+export {
   type ExportContext,
   type ExportRequest,
   exportFeatures,
