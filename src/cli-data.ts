@@ -1,23 +1,15 @@
 import type { Command } from "commander";
-import { parseInstant, ServiceError, toIso } from "./base/index.ts";
-import { addOnlineFeatureCommands } from "./cli-features-online.ts";
+import { toIso } from "./base/index.ts";
 import { addImportCommands } from "./cli-import.ts";
 import { answer, withService } from "./cli-options.ts";
 import { historySummary, importRuns } from "./collection/index.ts";
-import {
-  countCustomers,
-  resolveAgain,
-  resolveCustomers,
-  writeIdentity,
-} from "./customers/index.ts";
-import { featureCatalogue, openOfflineStore } from "./features/index.ts";
-import { findChampion, MODEL_NAMES, parseModelName } from "./models/index.ts";
+import { countCustomers, resolveAgain, resolveCustomers } from "./customers/index.ts";
+import { findChampion, MODEL_NAMES } from "./models/index.ts";
 import { currentRun } from "./predictions/index.ts";
 import { countMembers, listAudiences } from "./segments/index.ts";
-import { asWriter, taskOf, trainingContext } from "./service.ts";
-import { table } from "./text.ts";
+import { asWriter, trainingContext } from "./service.ts";
 
-/** Commands about data: import, resolve, features, status. */
+/** Commands about data: import, resolve, status. */
 export function addDataCommands(program: Command): void {
   addImportCommands(program);
 
@@ -42,8 +34,6 @@ export function addDataCommands(program: Command): void {
         }),
       );
     });
-
-  addFeatureCommands(program);
 
   program
     .command("status")
@@ -94,69 +84,4 @@ export function addDataCommands(program: Command): void {
         return Promise.resolve();
       });
     });
-}
-
-function addFeatureCommands(program: Command): void {
-  const features = program
-    .command("features")
-    .description("what is known of a customer, a pair or a product at an instant");
-  addOnlineFeatureCommands(features);
-
-  features
-    .command("list")
-    .description("every feature with its unit and meaning")
-    .option("--json", "answer as JSON")
-    .action((options: { json?: boolean }) => {
-      const catalogue = featureCatalogue();
-      answer(options, catalogue, () =>
-        table(
-          ["feature", "of", "unit", "meaning"],
-          catalogue.map((entry) => [entry.name, entry.entity, entry.unit, entry.meaning]),
-        ),
-      );
-    });
-
-  features
-    .command("export")
-    .description("write the features of everybody at a cutoff to a Parquet file")
-    .argument(
-      "<model>",
-      "whose features: repurchase-week (per customer and product) or conversion-intent (per customer)",
-    )
-    .requiredOption("--cutoff <instant>", "features as known before this date or instant")
-    .requiredOption("--out <file>", "the Parquet file to write")
-    .option("--json", "answer as JSON")
-    .action(
-      async (
-        name: string,
-        options: { cutoff: string; out: string; json?: boolean },
-        command: Command,
-      ) => {
-        const model = parseModelName(name);
-        const cutoff = parseInstant(options.cutoff, "cutoff");
-        if (!options.out.endsWith(".parquet")) {
-          throw new ServiceError(
-            "invalid-input",
-            `out: expected a name ending in .parquet, got "${options.out}"`,
-            { field: "out" },
-          );
-        }
-        await withService(command, options, async (service) => {
-          const task = await taskOf(service, model, {}, cutoff);
-          await writeIdentity(service.store, service.clock);
-          const offline = await openOfflineStore(service.store);
-          try {
-            const rows = await offline.build({
-              service: task.service,
-              cutoffs: [cutoff],
-              spine: task.spine,
-              file: options.out,
-            });
-            answer(options, { file: options.out, rows }, () => `${rows} rows in ${options.out}`);
-          } finally {
-            offline.close();
-          }
-        });
-      },
-    );
 }

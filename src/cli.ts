@@ -6,6 +6,7 @@ import { addCollectionCommands } from "./cli-collection.ts";
 import { addCustomerCommands } from "./cli-customers.ts";
 import { addDataCommands } from "./cli-data.ts";
 import { addDuplicateCommands } from "./cli-duplicates.ts";
+import { addFeatureCommands } from "./cli-features.ts";
 import { addHistoryCommands } from "./cli-history.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addReceiptCommands } from "./cli-receipts.ts";
@@ -47,6 +48,7 @@ export function createProgram(): Command {
   addReceiptCommands(program);
   addDuplicateCommands(program);
   addHistoryCommands(program);
+  addFeatureCommands(program);
   addModelCommands(program);
   addAudienceCommands(program);
   return program;

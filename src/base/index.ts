@@ -27,7 +27,7 @@ export {
   silentProgress,
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
-
+export { isRunning } from "./running.ts";
 export { compareText, lowerBound } from "./sorted.ts";
 export { runSparkSql, type SparkSqlOptions } from "./spark.ts";
 export {
@@ -37,7 +37,6 @@ export {
   viewStatement,
   writeStatement,
 } from "./spark-text.ts";
-
 export type { Sqlite } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";

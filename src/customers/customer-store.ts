@@ -1,5 +1,9 @@
 import { ServiceError, type Store } from "../base/index.ts";
-import { normaliseIdentifier } from "../collection/index.ts";
+import {
+  compareIdentifierTypes,
+  IDENTIFIER_TYPES,
+  normaliseIdentifier,
+} from "../collection/index.ts";
 import type { Consent } from "./consent-store.ts";
 import type { Identifier } from "./identity-rules.ts";
 
@@ -85,4 +89,29 @@ export function consentsOf(store: Store, customerId: number): Consent[] {
       "SELECT purpose, status, source, basis, jurisdiction, recorded_at AS recordedAt FROM consent WHERE customer_id = ? ORDER BY purpose",
     )
     .all(customerId);
+}
+
+/**
+ * Tells which customer a number stands for now: itself, the one it was merged into, or undefined where there
+ * is none.
+ */
+export function openCustomerNumbers(store: Store): (id: number) => number | undefined {
+  const find = store.sqlite
+    .prepare<[number], number>(
+      `WITH RECURSIVE step (id, into_id) AS (
+         SELECT id, merged_into FROM customer WHERE id = ?
+         UNION SELECT c.id, c.merged_into FROM step s JOIN customer c ON c.id = s.into_id)
+       SELECT id FROM step WHERE into_id IS NULL`,
+    )
+    .pluck();
+  return (id) => find.get(id);
+}
+
+/** The types of identifiers that this store may know customers by, the strongest first. */
+export function identifierTypes(store: Store): string[] {
+  const seen = store.sqlite
+    .prepare<[], string>("SELECT DISTINCT type FROM identifier")
+    .pluck()
+    .all();
+  return [...new Set([...IDENTIFIER_TYPES, ...seen])].sort(compareIdentifierTypes);
 }

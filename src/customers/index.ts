@@ -6,8 +6,10 @@ export {
   countCustomers,
   findCustomer,
   findCustomerId,
+  identifierTypes,
   listCustomers,
   openCustomerIds,
+  openCustomerNumbers,
 } from "./customer-store.ts";
 export type { TakenLine } from "./desk-store.ts";
 export {

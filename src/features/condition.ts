@@ -7,6 +7,8 @@ export type Row = Readonly<Record<string, number | string | null>>;
 export interface Condition {
   sql(dialect: Dialect): string;
   test(row: Row): boolean;
+  /** The same for people. */
+  readonly words: string;
 }
 
 /** The column is one of these texts. */
@@ -15,6 +17,7 @@ export function is(column: string, ...values: readonly string[]): Condition {
   return {
     sql: (dialect) => `${column} IN (${values.map((value) => dialect.text(value)).join(", ")})`,
     test: (row) => wanted.has(row[column]),
+    words: `${column} is ${values.join(" or ")}`,
   };
 }
 
@@ -23,6 +26,7 @@ export function isKnown(column: string): Condition {
   return {
     sql: () => `${column} IS NOT NULL`,
     test: (row) => row[column] !== null && row[column] !== undefined,
+    words: `${column} is known`,
   };
 }
 
@@ -34,6 +38,10 @@ export function isWithin(column: string, from: number, below: number): Condition
       const value = row[column];
       return typeof value === "number" && value >= from && value < below;
     },
+    words:
+      below === Number.MAX_SAFE_INTEGER
+        ? `${column} is at least ${from}`
+        : `${column} is from ${from} to below ${below}`,
   };
 }
 
@@ -46,6 +54,7 @@ export function isAfter(later: string, earlier: string): Condition {
       const b = row[earlier];
       return typeof a === "number" && (typeof b !== "number" || b < a);
     },
+    words: `${later} is known and after any ${earlier}`,
   };
 }
 
@@ -54,5 +63,6 @@ export function all(...conditions: readonly Condition[]): Condition {
   return {
     sql: (dialect) => conditions.map((one) => one.sql(dialect)).join(" AND "),
     test: (row) => conditions.every((one) => one.test(row)),
+    words: conditions.map((one) => one.words).join(" and "),
   };
 }

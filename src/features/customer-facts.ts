@@ -49,7 +49,8 @@ class Entry implements KnownFacts {
   }
 
   rowsAt(cutoff: number): Map<string, ViewRows> {
-    return cutoff > this.#seenFrom && cutoff <= this.#seenUntil ? this.#rows : new Map();
+    const isShared = cutoff > this.#seenFrom && cutoff <= this.#seenUntil;
+    return isShared ? this.#rows : new Map<string, ViewRows>();
   }
 
   #bound(): void {

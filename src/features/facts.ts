@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type DuckDb, literal, type Store, workingMemoryMiB } from "../base/index.ts";
 import {
   createLinkedHistory,
@@ -10,6 +10,7 @@ import {
   sourceMappings,
 } from "../collection/index.ts";
 import { identitySql, resolvedLinesSql } from "../customers/index.ts";
+import { watchErasure } from "./erasure-watch.ts";
 import { ANY_PRODUCT, KIND_OF_EVENT, SCALE } from "./fact.ts";
 import { productGroupSql, productRules } from "./product-group.ts";
 
@@ -41,7 +42,11 @@ export async function factsFolder(store: Store, options: FactsOptions = {}): Pro
     const partial = `${target}.${process.pid}.partial`;
     rmSync(partial, { recursive: true, force: true });
     try {
+      const wasErased = watchErasure(store);
       await writeFacts(store, partial, options);
+      if (wasErased()) {
+        return await factsFolder(store, options);
+      }
       settle(partial, target);
     } finally {
       rmSync(partial, { recursive: true, force: true });
@@ -49,6 +54,11 @@ export async function factsFolder(store: Store, options: FactsOptions = {}): Pro
     removeFormer(folder);
   }
   return target;
+}
+
+/** What a folder of facts was made of, as a digest: the same for the same history, identities and mappings. */
+export function factsDigest(folder: string): string {
+  return basename(folder).slice(PREFIX.length);
 }
 
 /** Another process may have made the same meanwhile. */

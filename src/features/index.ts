@@ -3,6 +3,29 @@
 export type { BuildRequest } from "./build.ts";
 export { type CatalogueEntry, featureCatalogue, featuresNamed } from "./catalogue.ts";
 export {
+  type Described,
+  describeFeatures,
+  describeName,
+  describeViews,
+  type FeatureDescription,
+  type FeatureFilter,
+  filterFeatures,
+} from "./describe.ts";
+export {
+  type ExportContext,
+  type ExportRequest,
+  exportFeatures,
+  exportHistoricalRows,
+  recordBuiltRows,
+} from "./export.ts";
+export {
+  type BuildPurpose,
+  type Drift,
+  type FeatureBuild,
+  listBuilds,
+} from "./feature-build-store.ts";
+export type { Dictionary } from "./feature-file.ts";
+export {
   FEATURE_SERVICES,
   type FeatureService,
   findService,
@@ -11,6 +34,12 @@ export {
   wholeService,
 } from "./feature-service.ts";
 export { ENTITIES, UNITS } from "./feature-view.ts";
+export { type Anchor, type FeatureMatrix, historicalMatrix } from "./historical-matrix.ts";
+export {
+  type HistoricalRows,
+  type HistoricalRowsRequest,
+  writeHistoricalRows,
+} from "./historical-rows.ts";
 export {
   hasBrowsing,
   type OfflineStore,
@@ -19,3 +48,4 @@ export {
 export { type OnlineStore, type OnlineVectors, openOnlineStore } from "./online-store.ts";
 export { type Materialisation, materialisePopulation } from "./population-store.ts";
 export type { Label, ModelSpine, Spine } from "./rows-sql.ts";
+export { parseSpine } from "./spine-text.ts";

@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { type DuckDb, literal, type SqlRow, type Store, workingMemoryMiB } from "../base/index.ts";
+import { type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts";
 import { BROWSING_EVENTS, historySql } from "../collection/index.ts";
-import { type BuildRequest, buildFile, type Facts, factsOf } from "./build.ts";
-import { type FactsOptions, factsFolder } from "./facts.ts";
+import { type BuildRequest, buildFile } from "./build.ts";
+import { openFactSession } from "./fact-session.ts";
+import { type FactsOptions, factsDigest } from "./facts.ts";
 import { featuresOf } from "./feature-service.ts";
 
 /** Whether any browsing event had happened and was known before an instant (epoch ms). */
@@ -25,6 +26,8 @@ export async function hasBrowsing(store: Store, before: number): Promise<boolean
 
 /** A session over the store in which features can be built at any cutoff. Close it after use. */
 export interface OfflineStore {
+  /** What its facts were made of, as a digest. */
+  readonly facts: string;
   /**
    * Writes the rows of the given cutoffs (epoch ms) to one file, Parquet or by its name CSV, ordered by cutoff
    * and key, and returns their number. The file appears whole or not at all. `onCutoff` is told after each cutoff.
@@ -46,12 +49,13 @@ export async function openOfflineStore(
   store: Store,
   options: FactsOptions = {},
 ): Promise<OfflineStore> {
-  const { duckdb, folder, facts } = await openSession(store, options);
+  const { duckdb, folder, facts } = await openFactSession(store, options);
   return {
     build: async (request, onCutoff) => {
       featuresOf(request.service);
       return buildFile(duckdb, facts, store.path("temporary"), request, onCutoff);
     },
+    facts: factsDigest(folder),
     describe: () => describe(duckdb),
     productNames: async () => {
       const rows = await duckdb.rows(
@@ -63,29 +67,6 @@ export async function openOfflineStore(
       duckdb.close();
     },
   };
-}
-
-/** A session with the view `fact` over the facts of a store. Close it after use. */
-export async function openFactSession(store: Store): Promise<DuckDb> {
-  return (await openSession(store, {})).duckdb;
-}
-
-async function openSession(
-  store: Store,
-  options: FactsOptions,
-): Promise<{ readonly duckdb: DuckDb; readonly folder: string; readonly facts: Facts }> {
-  const folder = await factsFolder(store, options);
-  const duckdb = await store.openDuckDb({
-    memoryLimitMiB: options.memoryLimitMiB ?? workingMemoryMiB(),
-  });
-  const facts = factsOf(duckdb, folder);
-  try {
-    await facts.open("all");
-    return { duckdb, folder, facts };
-  } catch (error) {
-    duckdb.close();
-    throw error;
-  }
 }
 
 function textOf(value: SqlRow[string] | undefined): string | null {

@@ -2,8 +2,8 @@ import { type Clock, DAY_MS, type DuckDb, type Store } from "../base/index.ts";
 import { CATALOGUE, neededFor } from "./catalogue.ts";
 import { duckDbDialect } from "./dialect.ts";
 import type { Values } from "./expression.ts";
+import { withFacts } from "./fact-session.ts";
 import { ENTITY_KEYS, type FeatureView, isPopulation } from "./feature-view.ts";
-import { openFactSession } from "./offline-store.ts";
 import { atStartOfDay, populationSql } from "./rows-sql.ts";
 import type { PopulationOf } from "./vector.ts";
 
@@ -33,14 +33,9 @@ export async function materialisePopulation(
     return { day, rows: known };
   }
   const names = populationNames();
-  const session = await openFactSession(store);
-  try {
-    const vectors = await readVectors(session, day, names);
-    writeVectors(store, clock, day, names, vectors);
-    return { day, rows: vectors.size };
-  } finally {
-    session.close();
-  }
+  const vectors = await withFacts(store, (duckdb) => readVectors(duckdb, day, names));
+  writeVectors(store, clock, day, names, vectors);
+  return { day, rows: vectors.size };
 }
 
 /** The population features that views compute, in their order. */

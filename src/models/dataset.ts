@@ -1,15 +1,7 @@
-/**
- * Rows to learn from or to score: a matrix of features and, where known, what happened.
- * `features` is row-major, rows × featureNames.length; NaN is "unknown".
- */
-export interface Dataset {
-  readonly featureNames: readonly string[];
-  readonly rows: number;
-  readonly features: Float32Array;
-  /** The instant each row pretends is now, epoch ms. */
-  readonly cutoffs: Float64Array;
-  readonly customers: Int32Array;
-  readonly products: readonly string[];
+import type { FeatureMatrix } from "../features/index.ts";
+
+/** Rows to learn from or to score: a matrix of features and, where known, what happened. */
+export interface Dataset extends Omit<FeatureMatrix, "categories"> {
   /** 0-based interval of the first purchase after the cutoff; -1 where none was seen. */
   readonly events: Int16Array;
   /** Whole intervals the data reach after the cutoff; 0 where nothing is known. */

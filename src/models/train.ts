@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Clock, type DuckDb, type Logger, type Progress, type Store } from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
-import { type OfflineStore, openOfflineStore } from "../features/index.ts";
+import { type OfflineStore, openOfflineStore, recordBuiltRows } from "../features/index.ts";
 import { type Artifact, saveArtifact } from "./artifact.ts";
 import { fitCalibration } from "./calibrate.ts";
 import { readDataset } from "./dataset-store.ts";
@@ -152,6 +152,11 @@ async function buildRows(
   step.end(
     `${rows} rows of ${task.service.features.length} features at ${cutoffs.length} cutoffs, ${Math.round(featureRowsPerSecond)} rows/s`,
   );
+  if (when.alsoTrainAt !== undefined) {
+    const { service, spine } = task;
+    const built = { service, spine, cutoffs, file: rowsFile, facts: offline.facts };
+    await recordBuiltRows(context, "training", built);
+  }
   return { plan, production, rowsFile, featureRowsPerSecond };
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Clock, lowerBound, type Progress, ServiceError, type Store } from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
-import { openOfflineStore } from "../features/index.ts";
+import { openOfflineStore, recordBuiltRows } from "../features/index.ts";
 import {
   type Artifact,
   calibrate,
@@ -101,12 +101,14 @@ async function featureRows(
   const offline = await openOfflineStore(context.store);
   try {
     // The pool is the one the version was trained for, whatever today's default is.
-    await offline.build({
+    const request = {
       service: task.service,
       cutoffs: [context.asOf],
       spine: artifact.spine as ModelTask["spine"],
       file,
-    });
+    };
+    await offline.build(request);
+    await recordBuiltRows(context, "scoring", { ...request, facts: offline.facts });
     replaceProductNames(context.store, await offline.productNames());
   } finally {
     offline.close();

@@ -362,7 +362,7 @@ const NAMES = new Set(
 const NAMELESS = new Set(
   `population_feature.entity population_feature.key population_run.features
    audience.kind audience.model_version audience.name audience.purpose audience.week audience_member.name audience_member.product
-   backup.folder duplicate.status duplicate.decided_by known_import.import_run_id message_count.source message_count.kind
+   backup.folder feature_build.facts feature_build.purpose feature_build.service feature_build.spine feature_build.statistics duplicate.status duplicate.decided_by known_import.import_run_id message_count.source message_count.kind
    message_count.name message_count.day source_rules.source source_rules.rules write_key.channel write_key.region import_count.import_run_id import_count.kind import_count.name
    retired_file.name retired_file.readers setting.name setting.value consent.jurisdiction consent.origin consent.purpose consent.source consent.status consent_statement.jurisdiction
    consent_statement.purpose consent_statement.source consent_statement.status customer_change.kind erasure.id erasure.receipt

@@ -11,6 +11,7 @@ import {
   silentProgress,
 } from "../../src/base/index.ts";
 import { defaultAsOf } from "../../src/collection/index.ts";
+import { listBuilds } from "../../src/features/index.ts";
 import { loadArtifact } from "../../src/models/artifact.ts";
 import {
   backtestModel,
@@ -131,6 +132,13 @@ describe("models/train", function () {
       expect(report.pruning).to.have.length(20);
       const scored = await scoreAll({ ...context }, lame);
       expect(scored.modelVersion).to.equal(artifact.id);
+      expect(listBuilds(store)).to.have.length(2);
+      expect(listBuilds(store)[0]).to.include({
+        purpose: "scoring",
+        rows: scored.rows,
+        spine: "active-within=120",
+      });
+      expect(listBuilds(store)[1]).to.include({ purpose: "training", service: lame.service.name });
       const run = currentRun(store, "conversion-intent");
       expect(run).to.include({ modelVersion: artifact.id, rows: scored.rows });
       const [prediction] = predictionsOf(store, run?.id ?? 0, 1);

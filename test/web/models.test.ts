@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { featureCatalogue } from "../../src/features/index.ts";
+import { describeFeatures, featuresNamed, repurchaseService } from "../../src/features/index.ts";
 import { CURVE, cardOf, withEmptyApi, withShopApi } from "../support/web.ts";
 
 describe("models", () => {
@@ -66,16 +66,33 @@ describe("features", () => {
   it("are all in the catalogue, without their SQL", async () => {
     await withEmptyApi(async ({ get }) => {
       const { data } = (await get("/v1/features")).body as { data: Record<string, unknown>[] };
-      expect(data).to.deep.equal(
-        featureCatalogue().map(({ name, entity, unit, meaning, whenUnknown }) => ({
-          name,
-          entity,
-          unit,
-          meaning,
-          whenUnknown,
-        })),
-      );
+      expect(data).to.deep.equal(describeFeatures());
       expect(data.length).to.be.greaterThan(20);
+      expect(JSON.stringify(data)).to.not.match(/SELECT|CAST|NULL/);
+    });
+  });
+
+  it("are listed by entity, view and service, and shown one by one", async () => {
+    await withEmptyApi(async ({ get }) => {
+      const listed = await get("/v1/features?entity=customer&service=repurchase-week");
+      const { data } = listed.body as { data: { name: string; entity: string }[] };
+      expect(data.map(({ name }) => name)).to.deep.equal(
+        featuresNamed(repurchaseService.features)
+          .filter(({ entity }) => entity === "customer")
+          .map(({ name }) => name),
+      );
+      expect((await get("/v1/features/pair_overdue_ratio")).body).to.deep.include({
+        kind: "feature",
+        feature: describeFeatures().find(({ name }) => name === "pair_overdue_ratio"),
+      });
+      const view = (await get("/v1/features/customer_orders")).body;
+      expect(view).to.have.nested.include({ kind: "view", "view.relation": "purchase" });
+      const service = (await get("/v1/features/conversion-intent")).body;
+      expect(service).to.have.nested.include({ kind: "service", "service.entity": "customer" });
+      const refused = await get("/v1/features/pair_recency");
+      expect(refused.status).to.equal(404);
+      expect(JSON.stringify(refused.body)).to.include("nearest: pair_recency_days");
+      expect((await get("/v1/features?view=pair_purchase")).status).to.equal(404);
     });
   });
 });

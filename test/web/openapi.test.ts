@@ -19,6 +19,7 @@ interface Document {
 
 /** An address of each endpoint that the test shop answers with 200. */
 const SAMPLES: Readonly<Record<string, string>> = {
+  "/v1/features/{name}": "/v1/features/pair_overdue_ratio",
   "/v1/customers/{type}/{id}": "/v1/customers/user_id/jan.jansen",
   "/v1/customers/{type}/{id}/predictions": "/v1/customers/user_id/jan.jansen/predictions",
   "/v1/customers/{type}/{id}/profile": "/v1/customers/user_id/jan.jansen/profile",
@@ -52,7 +53,7 @@ describe("the OpenAPI document", () => {
         Object.keys(methods).map((method) => `${method} ${path}`),
       );
       expect(openapi).to.equal("3.1.0");
-      expect(routes).to.have.lengthOf(32);
+      expect(routes).to.have.lengthOf(33);
       expect(described).to.have.members(routes);
     });
   });

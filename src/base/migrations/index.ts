@@ -7,6 +7,7 @@ import { importSchema } from "./0006-import.ts";
 import { liveSchema } from "./0007-live.ts";
 import { rightsSchema } from "./0008-rights.ts";
 import { columnsSchema } from "./0010-columns.ts";
+import { featureBuildsSchema } from "./0011-feature-builds.ts";
 import { onlineFeaturesSchema } from "./0012-online-features.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
@@ -20,5 +21,6 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
   { name: "0007-live", sql: liveSchema },
   { name: "0008-rights", sql: rightsSchema },
   { name: "0010-columns", sql: columnsSchema },
+  { name: "0011-feature-builds", sql: featureBuildsSchema },
   { name: "0012-online-features", sql: onlineFeaturesSchema },
 ];

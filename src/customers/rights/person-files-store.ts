@@ -15,6 +15,9 @@ import type { Person } from "./person-store.ts";
 /** Folders with files for people, whose rows may be a person's. */
 const FOLDERS = ["rejects", "audiences", "backtests", "features"] as const;
 
+/** Folders of `features` with everybody's event lines as features read them: made again from the history. */
+const FACTS = "facts-";
+
 /** A file with rows of the person, and which they are (from 1, the header not counted). */
 export interface PersonFile {
   readonly folder: (typeof FOLDERS)[number];
@@ -41,7 +44,10 @@ export async function findInFiles(store: Store, person: Person): Promise<PersonF
   }
 }
 
-/** Writes the files that have rows of the person anew without them, each whole or not at all. */
+/**
+ * Writes the files that have rows of the person anew without them, each whole or not at all, and removes
+ * what features keep of everybody's events. Call it when the history no longer has the person.
+ */
 export async function eraseFromFiles(
   store: Store,
   person: Person,
@@ -49,6 +55,7 @@ export async function eraseFromFiles(
   readonly { readonly folder: string; readonly files: number; readonly removed: number }[]
 > {
   removePartial(store);
+  removeStrays(store.path("features"), (name) => !name.startsWith(FACTS));
   const found = await findInFiles(store, person);
   const duckdb = await store.openDuckDb();
   try {
@@ -76,7 +83,10 @@ function filesOf(store: Store): (readonly [(typeof FOLDERS)[number], string])[] 
   return FOLDERS.flatMap((folder) =>
     readdirSync(store.path(folder), { recursive: true })
       .map(String)
-      .filter((name) => /\.(csv|parquet)$/.test(name))
+      .filter(
+        (name) =>
+          /\.(csv|parquet)$/.test(name) && !(folder === "features" && name.startsWith(FACTS)),
+      )
       .sort()
       .map((name) => [folder, name] as const),
   );
