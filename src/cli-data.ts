@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { parseInstant, ServiceError, toIso } from "./base/index.ts";
+import { type EngineOptions, engineOf } from "./cli-engine.ts";
 import { addOnlineFeatureCommands } from "./cli-features-online.ts";
 import { addImportCommands } from "./cli-import.ts";
 import { answer, withService } from "./cli-options.ts";
@@ -10,7 +11,7 @@ import {
   resolveCustomers,
   writeIdentity,
 } from "./customers/index.ts";
-import { featureCatalogue, openOfflineStore } from "./features/index.ts";
+import { buildOnSpark, featureCatalogue, openOfflineStore } from "./features/index.ts";
 import { findChampion, MODEL_NAMES, parseModelName } from "./models/index.ts";
 import { currentRun } from "./predictions/index.ts";
 import { countMembers, listAudiences } from "./segments/index.ts";
@@ -124,12 +125,17 @@ function addFeatureCommands(program: Command): void {
       "whose features: repurchase-week (per customer and product) or conversion-intent (per customer)",
     )
     .requiredOption("--cutoff <instant>", "features as known before this date or instant")
-    .requiredOption("--out <file>", "the Parquet file to write")
+    .requiredOption(
+      "--out <file>",
+      "the Parquet file to write (with Spark a folder of Parquet files)",
+    )
+    .option("--engine <name>", "what computes: duckdb or spark (docs/spark.md)", "duckdb")
+    .option("--master <url>", "where Spark runs: spark://host:port, yarn, ... (default: local[*])")
     .option("--json", "answer as JSON")
     .action(
       async (
         name: string,
-        options: { cutoff: string; out: string; json?: boolean },
+        options: EngineOptions & { cutoff: string; out: string; json?: boolean },
         command: Command,
       ) => {
         const model = parseModelName(name);
@@ -142,16 +148,23 @@ function addFeatureCommands(program: Command): void {
           );
         }
         await withService(command, options, async (service) => {
+          const engine = await engineOf(options, service.config);
           const task = await taskOf(service, model, {}, cutoff);
           await writeIdentity(service.store, service.clock);
+          const request = {
+            service: task.service,
+            cutoffs: [cutoff],
+            spine: task.spine,
+            file: options.out,
+          };
+          if (engine !== undefined) {
+            const [rows = 0] = await buildOnSpark(service.store, [request], engine);
+            answer(options, { file: options.out, rows }, () => `${rows} rows in ${options.out}`);
+            return;
+          }
           const offline = await openOfflineStore(service.store);
           try {
-            const rows = await offline.build({
-              service: task.service,
-              cutoffs: [cutoff],
-              spine: task.spine,
-              file: options.out,
-            });
+            const rows = await offline.build(request);
             answer(options, { file: options.out, rows }, () => `${rows} rows in ${options.out}`);
           } finally {
             offline.close();

@@ -28,6 +28,7 @@ export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
 
 export { compareText, lowerBound } from "./sorted.ts";
 export { runSparkSql, type SparkSqlOptions } from "./spark.ts";
+export { checkMaster } from "./spark-master.ts";
 export {
   type SparkView,
   type SparkWrite,

@@ -18,3 +18,5 @@ export {
 export { type OnlineStore, type OnlineVectors, openOnlineStore } from "./online-store.ts";
 export { type Materialisation, materialisePopulation } from "./population-store.ts";
 export type { Label, ModelSpine, Spine } from "./rows-sql.ts";
+export type { SparkEngine } from "./spark-facts-store.ts";
+export { buildOnSpark } from "./spark-store.ts";
