@@ -11,7 +11,7 @@ export interface EngineOptions {
 /** The Spark of the options; undefined where DuckDB computes. Throws where there is none, or it can't be reached. */
 export async function engineOf(
   { engine, master }: EngineOptions,
-  config: Config,
+  config: Pick<Config, "spark">,
 ): Promise<SparkEngine | undefined> {
   if (engine === "duckdb" && master === undefined) {
     return undefined;

@@ -196,7 +196,7 @@ function partitionsFor(facts: string): number {
   const bytes = readdirSync(facts, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
-  return Math.min(4000, Math.max(4, Math.ceil(bytes / PARTITION_BYTES)));
+  return Math.min(4000, Math.max(2, Math.ceil(bytes / PARTITION_BYTES)));
 }
 
 /** On this machine the driver computes, and may have half of the memory. */
