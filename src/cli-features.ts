@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { DAY_MS, parseInstant, ServiceError } from "./base/index.ts";
+import { type EngineOptions, engineOf } from "./cli-engine.ts";
 import { addCatalogueCommands } from "./cli-feature-catalogue.ts";
 import { addOnlineFeatureCommands } from "./cli-features-online.ts";
 import { answer, withService } from "./cli-options.ts";
 import { writeIdentity } from "./customers/index.ts";
 import {
+  buildOnSpark,
   exportFeatures,
   exportHistoricalRows,
   type FeatureBuild,
@@ -18,7 +20,7 @@ import { MODEL_NAMES, type ModelName } from "./models/index.ts";
 import { type Service, taskOf } from "./service.ts";
 import { table } from "./text.ts";
 
-interface ExportFlags {
+interface ExportFlags extends EngineOptions {
   readonly cutoff: readonly string[];
   readonly from?: string;
   readonly to?: string;
@@ -66,7 +68,12 @@ export function addFeatureCommands(program: Command): void {
       "--spine <whom>",
       "everybody, min-purchases=<count> (pairs), active-within=<days> (customers); a model's own rows, else everybody",
     )
-    .requiredOption("--out <file>", "the .parquet or .csv file to write")
+    .requiredOption(
+      "--out <file>",
+      "the .parquet or .csv file to write; with Spark a folder of Parquet files",
+    )
+    .option("--engine <name>", "what computes: duckdb or spark (docs/spark.md)", "duckdb")
+    .option("--master <url>", "where Spark runs: spark://host:port, yarn, ... (default: local[*])")
     .option("--json", "answer as JSON")
     .action(async (name: string, options: ExportFlags, command: Command) => {
       await withService(command, options, (service) => exportCommand(service, name, options));
@@ -119,13 +126,15 @@ async function exportCommand(service: Service, name: string, options: ExportFlag
   const target = serviceOf(name);
   const cutoffs = cutoffsOf(options);
   const spine = await spineOf(service, target, options.spine, Math.max(...cutoffs));
+  const engine = await engineOf(options, service.config);
   await writeIdentity(service.store, service.clock);
-  const { rows } = await exportFeatures(service, {
-    service: target.service,
-    cutoffs,
-    spine,
-    file: options.out,
-  });
+  const request = { service: target.service, cutoffs, spine, file: options.out };
+  if (engine !== undefined) {
+    const [rows = 0] = await buildOnSpark(service.store, [request], engine);
+    answer(options, { file: options.out, rows }, () => `${rows} rows in ${options.out}`);
+    return;
+  }
+  const { rows } = await exportFeatures(service, request);
   answer(
     options,
     { file: options.out, dictionary: `${options.out}.dictionary.json`, rows },

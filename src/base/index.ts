@@ -30,6 +30,7 @@ export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
 export { isRunning } from "./running.ts";
 export { compareText, lowerBound } from "./sorted.ts";
 export { runSparkSql, type SparkSqlOptions } from "./spark.ts";
+export { checkMaster } from "./spark-master.ts";
 export {
   type SparkView,
   type SparkWrite,

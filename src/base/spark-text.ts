@@ -39,6 +39,8 @@ export interface SparkView {
    * read as BIGINT. Without columns Spark merges the schemas of all files, which must agree in their types.
    */
   readonly columns?: Readonly<Record<string, string>>;
+  /** The folder below which folders `name=value` are columns, too; then `files` may be folders. */
+  readonly basePath?: string;
 }
 
 /** What Spark would read as a pattern, or leave out as hidden. */
@@ -62,7 +64,9 @@ export function viewStatement(view: SparkView): string {
   );
   const given = columns.length === 0 ? "" : ` (${columns.join(", ")})`;
   const merge = columns.length === 0 ? ", mergeSchema 'true'" : "";
-  return `CREATE OR REPLACE TEMPORARY VIEW ${quoted(view.name)}${given} USING parquet OPTIONS (path ${sparkLiteral(pathOf(view.files))}${merge})`;
+  const base =
+    view.basePath === undefined ? "" : `, basePath ${sparkLiteral(`file:${view.basePath}`)}`;
+  return `CREATE OR REPLACE TEMPORARY VIEW ${quoted(view.name)}${given} USING parquet OPTIONS (path ${sparkLiteral(pathOf(view.files))}${base}${merge})`;
 }
 
 /** One path for several files: Spark's option holds one, and takes a list in braces. */

@@ -88,6 +88,7 @@ export {
   type RefundRequest,
   type RefundRule,
 } from "./refund-matching.ts";
+export { IS_REFUND } from "./refund-sql.ts";
 export { createLinkedHistory, exportRefunds, refundRules } from "./refund-store.ts";
 export { keptFrom, type RetentionPolicy } from "./retention.ts";
 export {

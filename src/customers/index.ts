@@ -73,7 +73,7 @@ export {
 export { type Receipt, type SignedReceipt, verifyReceipt } from "./rights/receipt.ts";
 export { rectifyPerson } from "./rights/rectify-store.ts";
 export { type RestoreRequest, restoreBackup } from "./rights/restore-store.ts";
-export { identitySql, resolvedLinesSql } from "./snapshot-store.ts";
+export { identityFile, identitySql, resolvedLinesSql } from "./snapshot-store.ts";
 export {
   type CustomerChange,
   customerChanges,

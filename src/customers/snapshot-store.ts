@@ -51,13 +51,27 @@ function nameOf(generation: number): string {
  * linked_at_ms, before which nobody knew that this identifier was that customer's.
  */
 export function identitySql(store: Store): string {
+  const file = identityFile(store);
+  return file === undefined
+    ? "(SELECT NULL::VARCHAR AS type, NULL::VARCHAR AS value, NULL::INTEGER AS customer_id, NULL::BIGINT AS linked_at_ms WHERE 1 = 0)"
+    : `read_parquet(${literal(file)})`;
+}
+
+/** The Parquet file of that map; undefined before the first. */
+export function identityFile(store: Store): string | undefined {
   const file = store.sqlite
     .prepare<[], string>("SELECT file FROM identity_snapshot ORDER BY generation DESC LIMIT 1")
     .pluck()
     .get();
-  return file === undefined
-    ? "(SELECT NULL::VARCHAR AS type, NULL::VARCHAR AS value, NULL::INTEGER AS customer_id, NULL::BIGINT AS linked_at_ms WHERE 1 = 0)"
-    : `read_parquet(${literal(join(store.path("customers"), file))})`;
+  return file === undefined ? undefined : join(store.path("customers"), file);
+}
+
+/** What another engine than DuckDB says otherwise. */
+export interface ResolvedLinesForm {
+  /** The columns of the lines besides `known_at_ms`. */
+  readonly columns: readonly string[];
+  /** The text at a path of JSON text. */
+  jsonText(sql: string, path: string): string;
 }
 
 /**
@@ -65,14 +79,25 @@ export function identitySql(store: Store): string {
  * line and the customer were: whose a line is follows from its user id, else from the strongest other
  * identifier, else from its visitor; a claim is its visitor's only. Lines of nobody are left out.
  */
-export function resolvedLinesSql(lines: string, identity: string): string {
+export function resolvedLinesSql(
+  lines: string,
+  identity: string,
+  form?: ResolvedLinesForm,
+): string {
   const on = (alias: string, type: string, value: string): string =>
     `LEFT JOIN ${identity} ${alias} ON ${alias}.type = ${type} AND ${alias}.value = ${value}`;
   const owner = (column: string): string =>
     `CASE WHEN coalesce(h.is_claim, false) THEN v.${column} ELSE coalesce(u.${column}, o.${column}, v.${column}) END`;
   const other = (position: number): string =>
-    `json_extract_string(h.identifiers, '$[0][${position}]')`;
-  return `SELECT h.* REPLACE (greatest(h.known_at_ms, ${owner("linked_at_ms")}) AS known_at_ms), ${owner("customer_id")} AS customer_id
+    form === undefined
+      ? `json_extract_string(h.identifiers, '$[0][${position}]')`
+      : form.jsonText("h.identifiers", `$[0][${position}]`);
+  const knownAt = `greatest(h.known_at_ms, ${owner("linked_at_ms")})`;
+  const columns =
+    form === undefined
+      ? `h.* REPLACE (${knownAt} AS known_at_ms)`
+      : [...form.columns.map((name) => `h.${name}`), `${knownAt} AS known_at_ms`].join(", ");
+  return `SELECT ${columns}, ${owner("customer_id")} AS customer_id
     FROM ${lines} h
     ${on("u", "'user_id'", "h.user_id")}
     ${on("o", other(0), other(1))}

@@ -1,4 +1,4 @@
-import { literal } from "../base/index.ts";
+import { literal, sparkLiteral } from "../base/index.ts";
 
 /** Where DuckDB and Spark SQL say the same thing differently; all else in feature SQL is common ground. */
 export interface Dialect {
@@ -25,7 +25,6 @@ export const sparkDialect: Dialect = {
   name: "spark",
   quotient: (sql, divisor) => `(${sql}) DIV ${divisor}`,
   wide: (sql) => `CAST(${sql} AS DECIMAL(38, 0))`,
-  // A backslash begins an escape in Spark's literals.
-  text: (value) => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`,
-  jsonText: (sql, path) => `get_json_object(${sql}, ${literal(path)})`,
+  text: sparkLiteral,
+  jsonText: (sql, path) => `get_json_object(${sql}, ${sparkLiteral(path)})`,
 };

@@ -44,6 +44,23 @@ export type Fact = {
   readonly weekday: number;
 };
 
+/** The columns of facts in files, with their SQL types (DuckDB's words). */
+export const FACT_COLUMNS = [
+  ["customer_id", "INTEGER"],
+  ["kind", "VARCHAR"],
+  ["event", "VARCHAR"],
+  ["occurred_at_ms", "BIGINT"],
+  ["known_at_ms", "BIGINT"],
+  ["product", "VARCHAR"],
+  ["category", "VARCHAR"],
+  ["channel", "VARCHAR"],
+  ["campaign", "VARCHAR"],
+  ["device", "VARCHAR"],
+  ["quantity", "BIGINT"],
+  ["price", "DOUBLE"],
+  ["line_key", "BIGINT"],
+] as const;
+
 /** How many units of a fact's quantity, and of amounts, make one. */
 export const SCALE = 10_000;
 

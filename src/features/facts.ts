@@ -10,8 +10,9 @@ import {
   sourceMappings,
 } from "../collection/index.ts";
 import { identitySql, resolvedLinesSql } from "../customers/index.ts";
+import { duckDbDialect } from "./dialect.ts";
 import { watchErasure } from "./erasure-watch.ts";
-import { ANY_PRODUCT, KIND_OF_EVENT, SCALE } from "./fact.ts";
+import { eventKindSql, factSql } from "./facts-sql.ts";
 import { productGroupSql, productRules } from "./product-group.ts";
 
 /** Raise it when facts change their meaning. */
@@ -27,6 +28,8 @@ export interface FactsOptions {
   readonly memoryLimitMiB?: number;
   /** How many lines of the history a bucket of customers has at most, about. */
   readonly linesPerBucket?: number;
+  /** Writes them into a folder that is not there yet; DuckDB does unless said. */
+  readonly write?: (folder: string) => Promise<void>;
 }
 
 /**
@@ -43,7 +46,7 @@ export async function factsFolder(store: Store, options: FactsOptions = {}): Pro
     rmSync(partial, { recursive: true, force: true });
     try {
       const wasErased = watchErasure(store);
-      await writeFacts(store, partial, options);
+      await (options.write ?? ((to) => writeFacts(store, to, options)))(partial);
       if (wasErased()) {
         return await factsFolder(store, options);
       }
@@ -112,44 +115,26 @@ function lineCount(store: Store): number {
   return manifest(store).reduce((sum, file) => sum + file.rows, 0);
 }
 
-async function writeFacts(store: Store, folder: string, options: FactsOptions): Promise<void> {
+/** Writes facts by DuckDB alone. */
+export async function writeFacts(
+  store: Store,
+  folder: string,
+  options: FactsOptions = {},
+): Promise<void> {
   const duckdb = await store.openDuckDb({
     memoryLimitMiB: options.memoryLimitMiB ?? workingMemoryMiB(),
   });
   try {
-    await createLinkedHistory(duckdb, store);
+    await createFactParts(duckdb, store);
     await duckdb.run(`CREATE TEMP TABLE identity AS SELECT * FROM ${identitySql(store)}`);
-    await duckdb.run(
-      `CREATE TEMP TABLE product_group AS
-       SELECT source, product_id, ${productGroupSql(productRules(store))} AS product
-       FROM (SELECT DISTINCT source, product_id FROM history WHERE product_id IS NOT NULL)`,
-    );
-    await duckdb.run(
-      `CREATE TEMP TABLE event_kind AS SELECT * FROM (VALUES ${[...KIND_OF_EVENT]
-        .map(([event, kind]) => `(${literal(event)}, ${literal(kind)})`)
-        .join(", ")}) AS kinds (event, kind)`,
-    );
-    await duckdb.run(
-      `CREATE TEMP TABLE taken_line AS
-       SELECT row_number() OVER (ORDER BY source, message_id, line) AS line_key, source, message_id, line FROM (
-         SELECT DISTINCT source, refunded_message_id AS message_id, refunded_line AS line
-         FROM linked_refund WHERE refunded_message_id IS NOT NULL)`,
-    );
+    await duckdb.run(`CREATE TEMP TABLE event_kind AS ${eventKindSql(duckDbDialect)}`);
     await duckdb.run("SET preserve_insertion_order = false");
     const bucket = await bucketSql(duckdb, bucketCount(store, options), lineCount(store));
     await duckdb.run(
-      `COPY (SELECT *, ${bucket} AS bucket FROM (${FACT_SQL}) facts) TO ${literal(folder)}
+      `COPY (SELECT *, ${bucket} AS bucket FROM (${factSql(duckDbDialect)}) facts) TO ${literal(folder)}
        (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (kind, bucket))`,
     );
-    await duckdb.run(
-      `COPY (
-         SELECT product, max_by(product_name, {'n': n, 'name': product_name}) AS name FROM (
-           SELECT g.product, h.product_name, count(*) * 1000000 + length(h.product_name) AS n
-           FROM history h JOIN product_group g USING (source, product_id)
-           WHERE g.product IS NOT NULL AND h.event = ${literal(EventName.orderCompleted)} GROUP BY 1, 2
-         ) GROUP BY 1 ORDER BY 1
-       ) TO ${literal(join(folder, "product.parquet"))} (FORMAT parquet)`,
-    );
+    await writeProductNames(duckdb, folder);
   } finally {
     duckdb.close();
   }
@@ -177,21 +162,34 @@ async function bucketSql(duckdb: DuckDb, count: number, lines: number): Promise<
   return cases.length === 0 ? "0" : `CASE ${cases.join(" ")} ELSE ${cases.length} END`;
 }
 
-const IS_BOUGHT =
-  "(k.kind <> 'order' OR ((h.quantity IS NULL OR h.quantity > 0) AND (h.price IS NULL OR h.price > 0)))";
-const HAS_PRODUCT =
-  "(k.kind NOT IN ('order', 'refund') OR h.product_id IS NULL OR g.product IS NOT NULL)";
+/**
+ * Makes the session's small tables that facts are joined from: `linked_refund`, `product_group` and `taken_line`,
+ * besides the view `history`.
+ */
+export async function createFactParts(duckdb: DuckDb, store: Store): Promise<void> {
+  await createLinkedHistory(duckdb, store);
+  await duckdb.run(
+    `CREATE TEMP TABLE product_group AS
+     SELECT source, product_id, ${productGroupSql(productRules(store))} AS product
+     FROM (SELECT DISTINCT source, product_id FROM history WHERE product_id IS NOT NULL)`,
+  );
+  await duckdb.run(
+    `CREATE TEMP TABLE taken_line AS
+     SELECT row_number() OVER (ORDER BY source, message_id, line) AS line_key, source, message_id, line FROM (
+       SELECT DISTINCT source, refunded_message_id AS message_id, refunded_line AS line
+       FROM linked_refund WHERE refunded_message_id IS NOT NULL)`,
+  );
+}
 
-const FACT_SQL = `
-  SELECT h.customer_id, k.kind, h.event, h.occurred_at_ms, h.known_at_ms,
-         CASE WHEN h.product_id IS NOT NULL THEN g.product WHEN k.kind IN ('order', 'refund') THEN ${literal(ANY_PRODUCT)} END AS product,
-         h.category, h.channel, h.campaign, h.device,
-         CASE WHEN k.kind IN ('order', 'refund') THEN CAST(round(coalesce(h.quantity, 1) * ${SCALE}) AS BIGINT) END AS quantity,
-         CASE WHEN k.kind = 'order' THEN coalesce(h.price, 0) END AS price,
-         t.line_key
-  FROM (${resolvedLinesSql("history", "identity")}) h
-  JOIN event_kind k ON k.event = h.event
-  LEFT JOIN product_group g ON g.source = h.source AND g.product_id = h.product_id
-  LEFT JOIN taken_line t ON t.source = h.source AND t.message_id = coalesce(h.refunded_message_id, h.message_id)
-    AND t.line = coalesce(h.refunded_line, h.line)
-  WHERE ${IS_BOUGHT} AND ${HAS_PRODUCT}`;
+/** Writes product.parquet: each product group with its most frequent name. Call it after `createFactParts`. */
+export async function writeProductNames(duckdb: DuckDb, folder: string): Promise<void> {
+  await duckdb.run(
+    `COPY (
+       SELECT product, max_by(product_name, {'n': n, 'name': product_name}) AS name FROM (
+         SELECT g.product, h.product_name, count(*) * 1000000 + length(h.product_name) AS n
+         FROM history h JOIN product_group g USING (source, product_id)
+         WHERE g.product IS NOT NULL AND h.event = ${literal(EventName.orderCompleted)} GROUP BY 1, 2
+       ) GROUP BY 1 ORDER BY 1
+     ) TO ${literal(join(folder, "product.parquet"))} (FORMAT parquet)`,
+  );
+}

@@ -48,4 +48,6 @@ export {
 export { type OnlineStore, type OnlineVectors, openOnlineStore } from "./online-store.ts";
 export { type Materialisation, materialisePopulation } from "./population-store.ts";
 export type { Label, ModelSpine, Spine } from "./rows-sql.ts";
+export type { SparkEngine } from "./spark-facts-store.ts";
+export { buildOnSpark } from "./spark-store.ts";
 export { parseSpine } from "./spine-text.ts";

@@ -31,7 +31,8 @@ export interface Label {
   readonly knownBefore: number;
 }
 
-type Table = readonly [name: string, sql: string];
+/** A common table expression. */
+export type Table = readonly [name: string, sql: string];
 
 /** How the rows of a cutoff are asked for. */
 export interface CutoffRows {
@@ -49,10 +50,20 @@ export interface CutoffRows {
  * was seen) and `observed_intervals_i` (how many whole intervals the data reach).
  */
 export function cutoffRowsSql(
-  { service, cutoff, spine, labels = [], hasPopulationApart = false }: CutoffRows,
+  rows: CutoffRows,
   instants: Instants,
   catalogue: Catalogue = CATALOGUE,
 ): string {
+  const { tables, select } = cutoffRowsParts(rows, instants, catalogue);
+  return `${withSql(tables)} ${select}`;
+}
+
+/** The same in parts, for an engine that keeps some of the tables: each reads only what stands before it, the query any. */
+export function cutoffRowsParts(
+  { service, cutoff, spine, labels = [], hasPopulationApart = false }: CutoffRows,
+  instants: Instants,
+  catalogue: Catalogue = CATALOGUE,
+): { readonly tables: readonly Table[]; readonly select: string } {
   const keys = ENTITY_KEYS[service.entity];
   const needed = neededFor(service.features, catalogue);
   const isApart = hasPopulationApart || cutoff % DAY_MS !== 0;
@@ -86,7 +97,8 @@ export function cutoffRowsSql(
     (_, index) =>
       `LEFT JOIN label_${index} ON ${keys.map((key) => `label_${index}.${key} = c.${key}`).join(" AND ")}`,
   );
-  return `${withSql(tables)} SELECT ${columns.join(", ")} FROM ${complete.at(-1)?.[0] ?? "joined"} c ${joins.join(" ")}`;
+  const select = `SELECT ${columns.join(", ")} FROM ${complete.at(-1)?.[0] ?? "joined"} c ${joins.join(" ")}`;
+  return { tables, select };
 }
 
 /**
@@ -155,7 +167,8 @@ function viewTables(
   return viewSql(view, relation, instants, wanted, isOfSpine ? "spine" : undefined);
 }
 
-function withSql(tables: readonly Table[]): string {
+/** The tables as a WITH clause. */
+export function withSql(tables: readonly Table[]): string {
   return `WITH ${tables.map(([name, sql]) => `${name} AS (${sql})`).join(",\n")}`;
 }
 

@@ -1,0 +1,94 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import {
+  type DuckDb,
+  literal,
+  runSparkSql,
+  type SparkSqlOptions,
+  type Store,
+  sparkLiteral,
+  viewStatement,
+} from "../base/index.ts";
+import { HISTORY_COLUMNS, historyFiles, IS_REFUND } from "../collection/index.ts";
+import { identityFile } from "../customers/index.ts";
+import { sparkDialect } from "./dialect.ts";
+import { createFactParts, writeFacts, writeProductNames } from "./facts.ts";
+import { eventKindSql, factSql } from "./facts-sql.ts";
+
+/** Where and how Spark runs. */
+export type SparkEngine = Pick<SparkSqlOptions, "spark" | "master" | "conf" | "signal">;
+
+const SPARK_TYPES = {
+  BIGINT: "BIGINT",
+  BOOLEAN: "BOOLEAN",
+  DOUBLE: "DOUBLE",
+  INTEGER: "INT",
+  VARCHAR: "STRING",
+} as const;
+
+/** Columns with DuckDB's types in Spark's words. */
+export function sparkTypes(
+  columns: readonly (readonly [string, keyof typeof SPARK_TYPES])[],
+): Record<string, string> {
+  return Object.fromEntries(columns.map(([name, type]) => [name, SPARK_TYPES[type]]));
+}
+
+const PARTS = ["linked_refund", "product_group", "taken_line"] as const;
+
+/**
+ * Writes the facts that `writeFacts` writes, computed by Spark over the files of the history. What is small or
+ * takes more than SQL is made on this machine: which line a refund takes back, which group a product is of.
+ */
+export async function writeFactsOnSpark(
+  store: Store,
+  folder: string,
+  engine: SparkEngine,
+): Promise<void> {
+  const files = historyFiles(store).map((name) => join(store.path("history"), name));
+  const identity = identityFile(store);
+  if (files.length === 0 || identity === undefined) {
+    await writeFacts(store, folder);
+    return;
+  }
+  const parts = join(dirname(folder), `parts-${basename(folder)}`);
+  const duckdb = await store.openDuckDb({ memoryLimitMiB: 700 });
+  try {
+    mkdirSync(parts, { recursive: true });
+    await createFactParts(duckdb, store);
+    await writeParts(duckdb, parts);
+    await runSparkSql({
+      ...engine,
+      statements: [
+        viewStatement({ name: "history_line", files, columns: sparkTypes(HISTORY_COLUMNS) }),
+        viewStatement({ name: "identity", files: [identity] }),
+        ...PARTS.map((name) => viewStatement({ name, files: [join(parts, `${name}.parquet`)] })),
+        `CREATE TEMPORARY VIEW event_kind AS ${eventKindSql(sparkDialect)}`,
+        `CREATE TEMPORARY VIEW history AS ${LINKED_HISTORY}`,
+        // INSERT OVERWRITE DIRECTORY knows no partitions, a table's folder does.
+        `CREATE TABLE facts USING parquet OPTIONS (compression 'snappy') PARTITIONED BY (kind, bucket)
+         LOCATION ${sparkLiteral(`file:${folder}`)} AS SELECT /*+ REBALANCE(kind) */ *, 0 AS bucket FROM (${factSql(sparkDialect)}) f`,
+      ],
+      temporaryFolder: store.path("temporary"),
+    });
+    await writeProductNames(duckdb, folder);
+  } finally {
+    duckdb.close();
+    rmSync(parts, { recursive: true, force: true });
+  }
+}
+
+async function writeParts(duckdb: DuckDb, folder: string): Promise<void> {
+  for (const name of PARTS) {
+    await duckdb.run(
+      `COPY ${name} TO ${literal(join(folder, `${name}.parquet`))} (FORMAT parquet, COMPRESSION zstd)`,
+    );
+  }
+}
+
+const COLUMNS = HISTORY_COLUMNS.map(([name]) => name).join(", ");
+
+/** As in `createLinkedHistory`, once refunds are linked. */
+const LINKED_HISTORY = `
+  SELECT ${COLUMNS}, CAST(NULL AS STRING) AS refunded_message_id, CAST(NULL AS INT) AS refunded_line
+  FROM history_line WHERE NOT ${IS_REFUND}
+  UNION ALL SELECT ${COLUMNS}, refunded_message_id, refunded_line FROM linked_refund`;
