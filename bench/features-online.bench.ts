@@ -48,14 +48,28 @@ interface Goal {
   readonly isMet: (medians: ReadonlyMap<string, Readonly<Record<string, number>>>) => boolean;
 }
 
-const GOALS: readonly Goal[] = [];
+/** Over HTTP, of customers with 500 recent lines. */
+const REAL_TIME = "herkoop over HTTP";
+const EVENTS_PER_SECOND = 500;
+const SECONDS = 20;
+
+const GOALS: readonly Goal[] = [
+  {
+    text: `event in to vector read over HTTP at ${EVENTS_PER_SECOND} events/s: p99 <= 5 ms`,
+    isMet: (medians) => (medians.get(REAL_TIME)?.["write_and_read_p99"] ?? Infinity) <= 5,
+  },
+  {
+    text: "read alone over HTTP, a customer with 500 recent lines: p99 <= 2 ms",
+    isMet: (medians) => (medians.get(REAL_TIME)?.["read_p99"] ?? Infinity) <= 2,
+  },
+];
 
 /**
  * The thirteen features of one customer out of the online store, and of a customer something new is known
  * of: ours beside Feast with its SQLite online store. Each run is a process of its own, the systems take turns.
  */
 export function run(): void {
-  const systems = [ours(), feast()];
+  const systems = [ours(), overHttp(), feast()];
   const present = systems.filter((system) => system.absent === undefined);
   const work = mkdtempSync(join(tmpdir(), "herkoop-bench-"));
   try {
@@ -67,7 +81,7 @@ export function run(): void {
       for (const { name, measure } of present) {
         const one = measure(work) as Measured;
         console.error(`${name}: ${JSON.stringify(one)}`);
-        if (one.customers !== CUSTOMERS) {
+        if (name !== REAL_TIME && one.customers !== CUSTOMERS) {
           throw new Error(`${name} has ${one.customers} customers instead of ${CUSTOMERS}`);
         }
         measured.set(name, [...(measured.get(name) ?? []), one]);
@@ -87,6 +101,16 @@ function ours(): System {
     name: "herkoop",
     ...(existsSync(scriptFile(script)) ? {} : { absent: `bench/features/${script} is missing` }),
     measure: (folder) => runScript(script, [folder, CUTOFF, ...SIZES]),
+  };
+}
+
+function overHttp(): System {
+  return {
+    name: REAL_TIME,
+    measure: (folder) => {
+      const store = mkdtempSync(join(folder, "real-time-"));
+      return runScript("real-time.ts", [store, String(EVENTS_PER_SECOND), String(SECONDS)]);
+    },
   };
 }
 
@@ -144,6 +168,7 @@ function resultOf(
     goals: GOALS.map((goal) => ({ text: goal.text, met: goal.isMet(medians) })),
     notes: [
       `${CUSTOMERS} customers, ${READS} reads of one customer's 13 features, ${WRITES} writes each followed by a read of the same; milliseconds.`,
+      `Over HTTP: 200 customers of 500 recent lines each; ${EVENTS_PER_SECOND} events/s arrive for ${SECONDS} s, each at its time, and after each the whole conversion_intent vector is asked for; times are from the sending of the event to the vector's arrival. The load generator runs on the same two cores.`,
       "Feast: one feature view, get_online_features and write_to_online_store of one row, in its Python process.",
     ],
   };

@@ -62,7 +62,7 @@ function relation(name: string, sql: Relation["sql"], scales: Relation["scales"]
   const rows = (): never => {
     throw new Error(`${name} is read by SQL alone`);
   };
-  return { name, scales, hasFirstAt: false, sql, rows };
+  return { name, kinds: [], scales, hasFirstAt: false, sql, rows };
 }
 
 /** The thirteen features as views, and whom they are of: every customer with an event. */

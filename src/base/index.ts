@@ -38,7 +38,7 @@ export {
   viewStatement,
   writeStatement,
 } from "./spark-text.ts";
-export type { Sqlite } from "./sqlite.ts";
+export { type Sqlite, statementOf } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

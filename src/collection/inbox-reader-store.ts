@@ -1,4 +1,4 @@
-import type { Sqlite } from "../base/index.ts";
+import { type Sqlite, statementOf } from "../base/index.ts";
 import type { EventLine } from "./event-lines.ts";
 
 /** A line that waits in the inbox, but for what nobody asks of it before it is sealed. */
@@ -15,10 +15,10 @@ const COLUMNS = `sequence, source, message_id AS messageId, line, type, event, o
 
 /** The inbox's lines after a sequence number (exclusive), in order, at most `limit`. */
 export function inboxLinesAfter(sqlite: Sqlite, sequence: number, limit: number): InboxLine[] {
-  return sqlite
-    .prepare<[number, number], InboxRow>(
-      `SELECT ${COLUMNS} FROM inbox WHERE sequence > ? ORDER BY sequence LIMIT ?`,
-    )
+  return statementOf<[number, number], InboxRow>(
+    sqlite,
+    `SELECT ${COLUMNS} FROM inbox WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+  )
     .all(sequence, limit)
     .map((row) => ({ ...row, isClaim: row.isClaim === 1 }));
 }
@@ -26,11 +26,11 @@ export function inboxLinesAfter(sqlite: Sqlite, sequence: number, limit: number)
 /** Up to which line of the inbox customers know it. */
 export function resolvedThrough(sqlite: Sqlite): number {
   return (
-    sqlite.prepare<[], number>("SELECT inbox_through FROM resolve_position").pluck().get() ?? 0
+    statementOf<[], number>(sqlite, "SELECT inbox_through FROM resolve_position").pluck().get() ?? 0
   );
 }
 
 /** Notes up to which line customers know the inbox; call inside the transaction that makes it so. */
 export function markInboxResolved(sqlite: Sqlite, through: number): void {
-  sqlite.prepare("UPDATE resolve_position SET inbox_through = ?").run(through);
+  statementOf<[number]>(sqlite, "UPDATE resolve_position SET inbox_through = ?").run(through);
 }

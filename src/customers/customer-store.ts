@@ -1,4 +1,4 @@
-import { ServiceError, type Store } from "../base/index.ts";
+import { ServiceError, type Store, statementOf } from "../base/index.ts";
 import {
   compareIdentifierTypes,
   IDENTIFIER_TYPES,
@@ -30,11 +30,10 @@ export function countCustomers(store: Store): number {
  * there is none. The identifier may be written as people write it (an e-mail address in capitals).
  */
 export function openCustomerIds(store: Store): (identifier: Identifier) => number | undefined {
-  const find = store.sqlite
-    .prepare<[string, string], number | null>(
-      "SELECT customer_id FROM identifier WHERE type = ? AND value = ?",
-    )
-    .pluck();
+  const find = statementOf<[string, string], number | null>(
+    store.sqlite,
+    "SELECT customer_id FROM identifier WHERE type = ? AND value = ?",
+  ).pluck();
   return ({ type, value }) =>
     find.get(type, value) ?? find.get(type, normaliseIdentifier(type, value) ?? "") ?? undefined;
 }

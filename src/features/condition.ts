@@ -57,12 +57,3 @@ export function isAfter(later: string, earlier: string): Condition {
     words: `${later} is known and after any ${earlier}`,
   };
 }
-
-/** All of them. */
-export function all(...conditions: readonly Condition[]): Condition {
-  return {
-    sql: (dialect) => conditions.map((one) => one.sql(dialect)).join(" AND "),
-    test: (row) => conditions.every((one) => one.test(row)),
-    words: conditions.map((one) => one.words).join(" and "),
-  };
-}

@@ -1,14 +1,20 @@
 import { DAY_MS, type Store } from "../base/index.ts";
 import { type CustomerLine, openCustomerLines, type TakenLine } from "../customers/index.ts";
 import type { ViewRows } from "./aggregation-values.ts";
-import { type Fact, LOOKBACK_DAYS } from "./fact.ts";
+import { type Fact, type FactKind, LOOKBACK_DAYS } from "./fact.ts";
 import { createFactReader, type FactReader, isGoods } from "./line-facts.ts";
 
 /** A customer's facts in order of time, and what was made of them. */
 export interface KnownFacts {
   readonly facts: readonly Fact[];
   /** Rows by view, which any instant shares at which these same facts are seen; empty where it sees others. */
-  rowsAt(cutoff: number): Map<string, ViewRows>;
+  rowsAt(cutoff: number): Map<string, MadeRows>;
+}
+
+/** A view's rows, and the kinds of facts they are made of. */
+export interface MadeRows {
+  readonly rows: ViewRows;
+  readonly kinds: readonly FactKind[];
 }
 
 /** The facts of customers, kept at hand for those who are asked for again. */
@@ -27,7 +33,7 @@ class Entry implements KnownFacts {
   readonly since: number;
   readonly linkedAt: ReadonlyMap<number, number>;
   facts: Fact[];
-  #rows = new Map<string, ViewRows>();
+  readonly #rows = new Map<string, MadeRows>();
   #seenFrom = 0;
   #seenUntil = 0;
 
@@ -45,16 +51,20 @@ class Entry implements KnownFacts {
       const place = this.facts.findLastIndex((one) => one.at_ms <= fact.at_ms) + 1;
       this.facts.splice(place, 0, fact);
     }
+    for (const [view, { kinds }] of this.#rows) {
+      if (added.some(({ kind }) => kinds.includes(kind))) {
+        this.#rows.delete(view);
+      }
+    }
     this.#bound();
   }
 
-  rowsAt(cutoff: number): Map<string, ViewRows> {
+  rowsAt(cutoff: number): Map<string, MadeRows> {
     const isShared = cutoff > this.#seenFrom && cutoff <= this.#seenUntil;
-    return isShared ? this.#rows : new Map<string, ViewRows>();
+    return isShared ? this.#rows : new Map<string, MadeRows>();
   }
 
   #bound(): void {
-    this.#rows = new Map();
     this.#seenFrom = 0;
     this.#seenUntil = Number.POSITIVE_INFINITY;
     for (const fact of this.facts) {

@@ -26,7 +26,6 @@ export {
 } from "./feature-build-store.ts";
 export type { Dictionary } from "./feature-file.ts";
 export {
-  FEATURE_SERVICES,
   type FeatureService,
   findService,
   intentService,

@@ -20,6 +20,8 @@ export interface Instants {
  */
 export interface Relation {
   readonly name: string;
+  /** The kinds of facts that its rows are made of. */
+  readonly kinds: readonly FactKind[];
   /** How many units of a column make one, where more than one does. */
   readonly scales: Readonly<Record<string, number>>;
   /** Whether rows say their earliest instant apart, as `first_at_ms`. */

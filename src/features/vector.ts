@@ -88,10 +88,10 @@ function openViews(known: KnownFacts, cutoff: number): ViewRowsOf {
     const name = `${prepared.view.name}\n${key ?? ""}`;
     const before = made.get(name);
     if (before !== undefined) {
-      return before;
+      return before.rows;
     }
     const rows = viewRowsOf(prepared, rowsOf(prepared.relation, column, key));
-    made.set(name, rows);
+    made.set(name, { rows, kinds: prepared.relation.kinds });
     return rows;
   };
 }

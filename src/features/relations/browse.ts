@@ -5,6 +5,7 @@ import { calendarSql, listed, type Relation } from "../relation.ts";
 /** What a customer looked at in the last 90 days. */
 export const browse: Relation = {
   name: "browse",
+  kinds: ["browse"],
   scales: {},
   hasFirstAt: false,
   sql: (instants) => [

@@ -7,6 +7,7 @@ import { purchase } from "./purchase.ts";
  */
 export const numberedPurchase: Relation = {
   name: "numbered_purchase",
+  kinds: purchase.kinds,
   scales: purchase.scales,
   hasFirstAt: true,
   sql: (instants) => {

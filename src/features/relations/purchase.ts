@@ -9,6 +9,7 @@ import { seenOf } from "./browse.ts";
  */
 export const purchase: Relation = {
   name: "purchase",
+  kinds: ["order", "refund"],
   scales: { quantity: SCALE, amount: SCALE },
   hasFirstAt: true,
   sql: (instants) => {

@@ -5,6 +5,7 @@ import { seenOf } from "./browse.ts";
 /** What a customer sent back or cancelled, whether or not its purchase is known. */
 export const refund: Relation = {
   name: "refund",
+  kinds: ["refund"],
   scales: { quantity: SCALE },
   hasFirstAt: false,
   sql: (instants) => [

@@ -9,6 +9,7 @@ const SESSION_SILENCE_MS = 1_800_000;
 /** What a customer looked at in the last 90 days, by `session`, numbered from 1. */
 export const sessionEvent: Relation = {
   name: "session_event",
+  kinds: ["browse"],
   scales: {},
   hasFirstAt: false,
   sql: (instants) => {

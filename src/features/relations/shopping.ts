@@ -7,6 +7,7 @@ const KINDS = ["browse", "order"] as const;
 /** Looking and buying of the last 90 days in one, for what is between them: carts that nobody paid. */
 export const shopping: Relation = {
   name: "shopping",
+  kinds: KINDS,
   scales: {},
   hasFirstAt: false,
   sql: (instants) => [

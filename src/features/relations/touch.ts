@@ -7,6 +7,7 @@ const KINDS = ["email", "contact", "ad", "coupon"] as const;
 /** What passed between shop and customer in the last 90 days besides looking and buying: e-mail, chats and calls, ads, coupons. */
 export const touch: Relation = {
   name: "touch",
+  kinds: KINDS,
   scales: {},
   hasFirstAt: false,
   sql: (instants) => [
