@@ -29,16 +29,16 @@ export function openSqlite(file: string): Sqlite {
   return database;
 }
 
-const prepared = new WeakMap<Sqlite, Map<string, Database.Statement<unknown[]>>>();
+const prepared = new WeakMap<Sqlite, Map<string, Database.Statement>>();
 
 /** A statement of a connection, prepared on first use: for what is asked too often to prepare each time. */
 export function statementOf<Parameters extends unknown[], Row = unknown>(
   sqlite: Sqlite,
   sql: string,
 ): Database.Statement<Parameters, Row> {
-  const known = prepared.get(sqlite) ?? new Map<string, Database.Statement<unknown[]>>();
+  const known = prepared.get(sqlite) ?? new Map<string, Database.Statement>();
   prepared.set(sqlite, known);
-  const statement = known.get(sql) ?? sqlite.prepare<unknown[]>(sql);
+  const statement = known.get(sql) ?? sqlite.prepare(sql);
   known.set(sql, statement);
   return statement as Database.Statement<Parameters, Row>;
 }

@@ -46,6 +46,13 @@ export interface TakenLine {
   readonly line: SeenLine & { readonly person: string | null };
 }
 
+/** Live lines that were taken together: those of the inbox after one line (exclusive) through another. */
+export interface TakenLines {
+  readonly after: number;
+  readonly through: number;
+  readonly lines: readonly TakenLine[];
+}
+
 /** Takes lines to their customers, and returns those that are somebody's; call inside a transaction. */
 export function takeLines(desk: Desk, lines: readonly SeenLine[], now: number): TakenLine[] {
   const named = lines.map((line) => ({ line, names: identifiersOf(line, desk.isBlocked) }));

@@ -11,7 +11,7 @@ export {
   openCustomerIds,
   openCustomerNumbers,
 } from "./customer-store.ts";
-export type { TakenLine } from "./desk-store.ts";
+export type { TakenLine, TakenLines } from "./desk-store.ts";
 export {
   type Decision,
   DUPLICATE_STATUSES,

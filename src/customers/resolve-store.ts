@@ -16,7 +16,7 @@ import {
   observe,
   openDesk,
   ownerIdOf,
-  type TakenLine,
+  type TakenLines,
   takeLines,
   takeStatements,
 } from "./desk-store.ts";
@@ -124,24 +124,25 @@ function withoutFlush<T>({ sqlite }: Store, work: () => T): T {
   }
 }
 
-type OnTaken = (taken: readonly TakenLine[]) => void;
+type OnTaken = (taken: TakenLines) => void;
 
 /** Resolves the next lines of the inbox; returns how many. */
 function resolveBatch(store: Store, clock: Clock, desk: Desk, onTaken: OnTaken): number {
   if (nextLines(store, 1).length === 0) {
     return 0;
   }
-  const take = store.sqlite.transaction((): readonly [number, readonly TakenLine[]] => {
+  const take = store.sqlite.transaction((): TakenLines & { readonly count: number } => {
+    const after = resolvedThrough(store.sqlite);
     const lines = wholeMessages(store);
-    const last = lines.at(-1);
-    if (last === undefined) {
-      return [0, []];
+    const through = lines.at(-1)?.sequence ?? after;
+    if (lines.length === 0) {
+      return { after, through, lines: [], count: 0 };
     }
     const taken = takeLines(desk, lines, clock.now());
-    markInboxResolved(store.sqlite, last.sequence);
-    return [lines.length, taken];
+    markInboxResolved(store.sqlite, through);
+    return { after, through, lines: taken, count: lines.length };
   });
-  const [count, taken] = withoutFlush(store, () => take.immediate());
+  const { count, ...taken } = withoutFlush(store, () => take.immediate());
   onTaken(taken);
   return count;
 }

@@ -1,5 +1,11 @@
 import { DAY_MS, type Store } from "../base/index.ts";
-import { type CustomerLine, openCustomerLines, type TakenLine } from "../customers/index.ts";
+import { resolvedThrough } from "../collection/index.ts";
+import {
+  type CustomerLine,
+  openCustomerLines,
+  type TakenLine,
+  type TakenLines,
+} from "../customers/index.ts";
 import type { ViewRows } from "./aggregation-values.ts";
 import { type Fact, type FactKind, LOOKBACK_DAYS } from "./fact.ts";
 import { createFactReader, type FactReader, isGoods } from "./line-facts.ts";
@@ -22,7 +28,7 @@ export interface CustomerFacts {
   /** A customer's facts that an instant (epoch ms) can see. */
   of(customerId: number, cutoff: number): KnownFacts;
   /** Tells of live lines that were taken to their customers, after they were. */
-  readonly take: (taken: readonly TakenLine[]) => void;
+  readonly take: (taken: TakenLines) => void;
 }
 
 /** So many facts stay at hand, of the customers asked for last. */
@@ -87,6 +93,7 @@ export function openCustomerFacts(store: Store): CustomerFacts {
   const customers = new Map<number, number>();
   let kept = 0;
   let stamp = "";
+  let toldThrough = -1;
   let factsOf: FactReader = () => [];
 
   const forget = (customerId: number): void => {
@@ -116,8 +123,11 @@ export function openCustomerFacts(store: Store): CustomerFacts {
   return {
     of: (customerId, cutoff) => {
       const now = state();
-      if (now !== stamp) {
+      const through = resolvedThrough(store.sqlite);
+      // Lines that were resolved without telling are only in the store.
+      if (now !== stamp || through !== toldThrough) {
         stamp = now;
+        toldThrough = through;
         entries.clear();
         customers.clear();
         kept = 0;
@@ -134,8 +144,12 @@ export function openCustomerFacts(store: Store): CustomerFacts {
       keep(customerId, entry);
       return entry;
     },
-    take: (taken) => {
-      for (const { identifierId, line } of taken) {
+    take: ({ after, through, lines }) => {
+      if (after !== toldThrough) {
+        return;
+      }
+      toldThrough = through;
+      for (const { identifierId, line } of lines) {
         const customerId = customers.get(identifierId);
         const entry = customerId === undefined ? undefined : entries.get(customerId);
         if (customerId !== undefined && entry !== undefined) {

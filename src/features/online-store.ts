@@ -1,5 +1,5 @@
 import type { Store } from "../base/index.ts";
-import type { TakenLine } from "../customers/index.ts";
+import type { TakenLines } from "../customers/index.ts";
 import { openCustomerFacts } from "./customer-facts.ts";
 import { type FeatureService, featuresOf } from "./feature-service.ts";
 import { openPopulation } from "./population-store.ts";
@@ -19,7 +19,7 @@ export interface OnlineVectors {
 /** Features as of now, from what is at hand of each customer. */
 export interface OnlineStore {
   /** Tells of live lines that were taken to their customers in this process; those of others are seen anyway. */
-  readonly take: (taken: readonly TakenLine[]) => void;
+  readonly take: (taken: TakenLines) => void;
   /**
    * The features of a customer as of an instant (epoch ms): everything that happened and was known before it.
    * It lies not far back, since what was trimmed is not seen. `of` names products or categories where the
