@@ -129,7 +129,7 @@ export async function writeFacts(
     await duckdb.run(`CREATE TEMP TABLE identity AS SELECT * FROM ${identitySql(store)}`);
     await duckdb.run(`CREATE TEMP TABLE event_kind AS ${eventKindSql(duckDbDialect)}`);
     await duckdb.run("SET preserve_insertion_order = false");
-    const bucket = await bucketSql(duckdb, bucketCount(store, options), lineCount(store));
+    const bucket = await bucketSql(duckdb, store, options);
     await duckdb.run(
       `COPY (SELECT *, ${bucket} AS bucket FROM (${factSql(duckDbDialect)}) facts) TO ${literal(folder)}
        (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (kind, bucket))`,
@@ -143,11 +143,20 @@ export async function writeFacts(
 /** From so many lines on, a sample of them says how they are spread over the customers. */
 const SAMPLED_LINES = 2_000_000;
 
-/** Which bucket a customer is in, as SQL. Any bounds are right; good ones make the buckets alike. */
-async function bucketSql(duckdb: DuckDb, count: number, lines: number): Promise<string> {
+/**
+ * Which bucket a customer is in, as SQL of every engine. Any bounds are right; good ones make the buckets alike.
+ * The session has `history` and `identity`.
+ */
+export async function bucketSql(
+  duckdb: DuckDb,
+  store: Store,
+  options: FactsOptions,
+): Promise<string> {
+  const count = bucketCount(store, options);
   if (count === 1) {
     return "0";
   }
+  const lines = lineCount(store);
   const sample = lines > SAMPLED_LINES ? " USING SAMPLE 2 PERCENT (system, 1)" : "";
   const sampled = `(SELECT user_id, anonymous_id, identifiers, is_claim, known_at_ms FROM history${sample})`;
   const quantiles = Array.from(

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync } from "node:fs";
+import { totalmem } from "node:os";
 import { basename, dirname, join } from "node:path";
 import {
   type DuckDb,
@@ -8,15 +9,28 @@ import {
   type Store,
   sparkLiteral,
   viewStatement,
+  workingMemoryMiB,
 } from "../base/index.ts";
 import { HISTORY_COLUMNS, historyFiles, IS_REFUND } from "../collection/index.ts";
-import { identityFile } from "../customers/index.ts";
+import { identityFile, identitySql } from "../customers/index.ts";
 import { sparkDialect } from "./dialect.ts";
-import { createFactParts, writeFacts, writeProductNames } from "./facts.ts";
+import {
+  bucketSql,
+  createFactParts,
+  type FactsOptions,
+  writeFacts,
+  writeProductNames,
+} from "./facts.ts";
 import { eventKindSql, factSql } from "./facts-sql.ts";
 
 /** Where and how Spark runs. */
 export type SparkEngine = Pick<SparkSqlOptions, "spark" | "master" | "conf" | "signal">;
+
+/** On this machine the driver computes, and may have half of the memory, at most 8 GiB. */
+export function localConf(master: string): Record<string, string> {
+  const memory = Math.max(1, Math.min(8, Math.floor(totalmem() / 2 ** 31)));
+  return master.startsWith("local") ? { "spark.driver.memory": `${memory}g` } : {};
+}
 
 const SPARK_TYPES = {
   BIGINT: "BIGINT",
@@ -43,21 +57,27 @@ export async function writeFactsOnSpark(
   store: Store,
   folder: string,
   engine: SparkEngine,
+  options: FactsOptions = {},
 ): Promise<void> {
   const files = historyFiles(store).map((name) => join(store.path("history"), name));
   const identity = identityFile(store);
   if (files.length === 0 || identity === undefined) {
-    await writeFacts(store, folder);
+    await writeFacts(store, folder, options);
     return;
   }
   const parts = join(dirname(folder), `parts-${basename(folder)}`);
-  const duckdb = await store.openDuckDb({ memoryLimitMiB: 700 });
+  const duckdb = await store.openDuckDb({
+    memoryLimitMiB: options.memoryLimitMiB ?? workingMemoryMiB(),
+  });
   try {
     mkdirSync(parts, { recursive: true });
     await createFactParts(duckdb, store);
     await writeParts(duckdb, parts);
+    await duckdb.run(`CREATE TEMP VIEW identity AS SELECT * FROM ${identitySql(store)}`);
+    const bucket = await bucketSql(duckdb, store, options);
     await runSparkSql({
       ...engine,
+      conf: { ...localConf(engine.master), ...engine.conf },
       statements: [
         viewStatement({ name: "history_line", files, columns: sparkTypes(HISTORY_COLUMNS) }),
         viewStatement({ name: "identity", files: [identity] }),
@@ -66,7 +86,8 @@ export async function writeFactsOnSpark(
         `CREATE TEMPORARY VIEW history AS ${LINKED_HISTORY}`,
         // INSERT OVERWRITE DIRECTORY knows no partitions, a table's folder does.
         `CREATE TABLE facts USING parquet OPTIONS (compression 'snappy') PARTITIONED BY (kind, bucket)
-         LOCATION ${sparkLiteral(`file:${folder}`)} AS SELECT /*+ REBALANCE(kind) */ *, 0 AS bucket FROM (${factSql(sparkDialect)}) f`,
+         LOCATION ${sparkLiteral(`file:${folder}`)} AS SELECT /*+ REBALANCE(kind, bucket) */ * FROM (
+           SELECT *, ${bucket} AS bucket FROM (${factSql(sparkDialect)}) f) b`,
       ],
       temporaryFolder: store.path("temporary"),
     });

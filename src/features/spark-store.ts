@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { totalmem } from "node:os";
 import { basename, join, resolve } from "node:path";
 import {
   DAY_MS,
@@ -12,7 +11,7 @@ import {
   viewStatement,
 } from "../base/index.ts";
 import type { BuildRequest } from "./build.ts";
-import { CATALOGUE, neededFor } from "./catalogue.ts";
+import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
 import { sparkDialect } from "./dialect.ts";
 import { FACT_COLUMNS } from "./fact.ts";
 import { factsFolder } from "./facts.ts";
@@ -27,7 +26,7 @@ import {
   type Table,
   withSql,
 } from "./rows-sql.ts";
-import { type SparkEngine, sparkTypes, writeFactsOnSpark } from "./spark-facts-store.ts";
+import { localConf, type SparkEngine, sparkTypes, writeFactsOnSpark } from "./spark-facts-store.ts";
 
 /**
  * Writes the rows that `OfflineStore.build` would write for each request, computed by one Spark application over
@@ -58,7 +57,11 @@ export async function buildOnSpark(
     }
     await runSparkSql({
       ...engine,
-      conf: { ...confFor(engine.master, partitions), ...engine.conf },
+      conf: {
+        ...localConf(engine.master),
+        "spark.sql.shuffle.partitions": String(partitions),
+        ...engine.conf,
+      },
       statements: [
         factView(facts),
         ...cutoffs.flatMap((statements, index) => [
@@ -98,6 +101,9 @@ interface Build {
 function buildOf(request: BuildRequest): Build {
   featuresOf(request.service);
   const target = resolve(request.file);
+  if (target.endsWith(".csv")) {
+    throw new ServiceError("invalid-input", "out: Spark writes Parquet, not CSV", { field: "out" });
+  }
   if (existsSync(target)) {
     throw new ServiceError("conflict", `there is something already: ${target}`, { field: "out" });
   }
@@ -124,17 +130,19 @@ function factView(folder: string): string {
  * customer moves rows between machines again.
  */
 function cutoffStatements(
-  { service, spine, labels }: BuildRequest,
+  { service, spine, labels, catalogue = CATALOGUE }: BuildRequest,
   cutoff: number,
   folder: string,
   partitions: number,
 ): (string | SparkWrite)[] {
-  const apart = populationApart(service, cutoff);
+  const apart = populationApart(service, cutoff, catalogue);
   const { tables, select } = cutoffRowsParts(
     { service, cutoff, spine, ...(labels === undefined ? {} : { labels }) },
     atCutoff(cutoff, sparkDialect),
+    catalogue,
   );
-  const kept = tables.filter(([name]) => isKept(name, tables));
+  const shared = new Set(["spine", ...catalogue.relations.map(({ name }) => name)]);
+  const kept = tables.filter(([name]) => shared.has(name) && isReadTwice(name, tables));
   const keptNames = new Set(kept.map(([name]) => name));
   const order = ENTITY_KEYS[service.entity].map((key) => `c.${key}`).join(", ");
   return [
@@ -172,21 +180,22 @@ function reads(sql: string, name: string): boolean {
 }
 
 /** Where a cutoff is not the start of a day, what is known of the population is that of its start. */
-function populationApart(service: FeatureService, cutoff: number): readonly Table[] {
+function populationApart(
+  service: FeatureService,
+  cutoff: number,
+  catalogue: Catalogue,
+): readonly Table[] {
   if (cutoff % DAY_MS === 0) {
     return [];
   }
   const { day, instants } = atStartOfDay(cutoff, sparkDialect);
-  return neededFor(service.features)
+  return neededFor(service.features, catalogue)
     .views.filter(({ view }) => isPopulation(view.entity))
-    .map((one) => [populationTableName(one.view), populationSql(one, day, instants)]);
+    .map((one) => [populationTableName(one.view), populationSql(one, day, instants, catalogue)]);
 }
 
-const RELATIONS: ReadonlySet<string> = new Set(CATALOGUE.relations.map(({ name }) => name));
-
-function isKept(name: string, tables: readonly Table[]): boolean {
-  const readers = tables.filter(([other, sql]) => other !== name && reads(sql, name));
-  return (name === "spine" || RELATIONS.has(name)) && readers.length > 1;
+function isReadTwice(name: string, tables: readonly Table[]): boolean {
+  return tables.filter(([other, sql]) => other !== name && reads(sql, name)).length > 1;
 }
 
 /** So many bytes of facts make a partition; they are several times as many in memory. */
@@ -197,17 +206,6 @@ function partitionsFor(facts: string): number {
     .filter((entry) => entry.isFile())
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
   return Math.min(4000, Math.max(2, Math.ceil(bytes / PARTITION_BYTES)));
-}
-
-/** On this machine the driver computes, and may have half of the memory. */
-function confFor(master: string, partitions: number): Record<string, string> {
-  const local = {
-    "spark.driver.memory": `${Math.max(1, Math.min(8, Math.floor(totalmem() / 2 ** 31)))}g`,
-  };
-  return {
-    "spark.sql.shuffle.partitions": String(partitions),
-    ...(master.startsWith("local") ? local : {}),
-  };
 }
 
 /** Brings the files of all cutoffs together, in the order of cutoffs. */

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
-import { DAY_MS, literal, type Spark, type Store } from "../../src/base/index.ts";
+import { DAY_MS, literal, type Spark, type SqlRow, type Store } from "../../src/base/index.ts";
 import { resolvedThrough, sealInbox } from "../../src/collection/index.ts";
 import { resolveCustomers, writeIdentity } from "../../src/customers/index.ts";
 import { factsFolder, writeFacts } from "../../src/features/facts.ts";
@@ -16,6 +16,7 @@ import {
   type SparkEngine,
   wholeService,
 } from "../../src/features/index.ts";
+import { writeFactsOnSpark } from "../../src/features/spark-facts-store.ts";
 import type { Dataset } from "../../src/models/dataset.ts";
 import { readDataset } from "../../src/models/dataset-store.ts";
 import { importLines, rhythmicOrders, shopClock, shopMapping } from "../support/shop.ts";
@@ -137,23 +138,24 @@ describe("features on Apache Spark", function () {
     }
   }
 
-  it("come out as in DuckDB, from facts that Spark made, on this machine", async () => {
+  it("come out as in DuckDB on this machine, and so do facts", async () => {
     await withStore(async (store, folder) => {
       await fillStore(store, folder);
+      await factsFolder(store);
       const engine = { spark, master: "local[2]", conf: quickConf };
       await compare(store, folder, [...EVERYTHING, ...MODELS], engine);
-      const made = await factsFolder(store);
-      const expected = join(folder, "facts");
-      await writeFacts(store, expected);
-      await expectSameFacts(store, made, expected);
+      const [given, expected] = [join(folder, "facts-spark"), join(folder, "facts-duckdb")];
+      const buckets = { linesPerBucket: 700 };
+      await writeFactsOnSpark(store, given, engine, buckets);
+      await writeFacts(store, expected, buckets);
+      await expectSameFacts(store, given, expected);
       await expectSameDataset(store, folder);
     });
   });
 
-  it("come out the same on a master with two workers", async () => {
+  it("come out the same on a master with two workers, from facts that were made there", async () => {
     await withStore(async (store, folder) => {
       await fillStore(store, folder);
-      await factsFolder(store);
       await withCluster(spark, folder, async (master) => {
         const conf = {
           ...clusterConf,
@@ -164,7 +166,7 @@ describe("features on Apache Spark", function () {
         await compare(store, folder, requests, { spark, master, conf });
         for (const worker of ["worker-a", "worker-b"]) {
           const ran = readdirSync(join(folder, worker)).filter((name) => name.startsWith("app-"));
-          expect(ran, worker).to.have.length(1);
+          expect(ran, worker).to.have.length(2);
         }
       });
     });
@@ -220,11 +222,12 @@ async function expectSameFacts(store: Store, given: string, expected: string): P
   try {
     const rows = async (folder: string): Promise<unknown> =>
       duckdb.rows(
-        `SELECT * FROM read_parquet(${literal(join(folder, "kind=*", "**", "*.parquet"))}, hive_types = {'kind': VARCHAR}) ORDER BY ALL`,
+        `SELECT * FROM read_parquet(${literal(join(folder, "kind=*", "**", "*.parquet"))}, hive_types = {'kind': VARCHAR, 'bucket': INTEGER}) ORDER BY ALL`,
       );
     const names = async (folder: string): Promise<unknown> =>
       duckdb.rows(`FROM read_parquet(${literal(join(folder, "product.parquet"))}) ORDER BY ALL`);
-    const all = await rows(expected);
+    const all = (await rows(expected)) as readonly SqlRow[];
+    expect(new Set(all.map((row) => row["bucket"])).size).to.be.greaterThan(2);
     expect(all).to.have.length.greaterThan(1000);
     expect(await rows(given)).to.deep.equal(all);
     expect(await names(given)).to.deep.equal(await names(expected));
