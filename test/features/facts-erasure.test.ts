@@ -19,7 +19,7 @@ async function factsOf(store: Store, folder: string): Promise<SqlRow[]> {
   const duckdb = await store.openDuckDb();
   try {
     return await duckdb.rows(
-      `SELECT customer_id, count(*) AS n FROM read_parquet(${literal(join(folder, "kind=*", "*.parquet"))}) GROUP BY 1 ORDER BY 1`,
+      `SELECT customer_id, count(*) AS n FROM read_parquet(${literal(join(folder, "kind=*", "bucket=*", "*.parquet"))}) GROUP BY 1 ORDER BY 1`,
     );
   } finally {
     duckdb.close();
