@@ -1,6 +1,7 @@
 import { compareText } from "../base/index.ts";
 import { EventName, REFUND_EVENTS } from "./event-names.ts";
 import {
+  groupBy,
   matchRefunds,
   type RefundableLine,
   type RefundRequest,
@@ -184,17 +185,4 @@ function groupKey({ source, person, productId }: LinkableLine): string {
 /** Stored text has no NUL. */
 function keyOf(...parts: readonly (string | number)[]): string {
   return parts.join("\0");
-}
-
-function groupBy<T>(all: readonly T[], key: (one: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const one of all) {
-    const group = groups.get(key(one));
-    if (group === undefined) {
-      groups.set(key(one), [one]);
-    } else {
-      group.push(one);
-    }
-  }
-  return groups;
 }

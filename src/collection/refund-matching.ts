@@ -139,8 +139,9 @@ function latestFirst(a: RefundableLine, b: RefundableLine): number {
   return b.occurredAt - a.occurredAt || compareText(b.messageId, a.messageId) || b.line - a.line;
 }
 
-function groupBy<T>(all: readonly T[], key: (one: T) => number): Map<number, T[]> {
-  const groups = new Map<number, T[]>();
+/** Everything by its key, in the order in which it came. */
+export function groupBy<T, Key>(all: readonly T[], key: (one: T) => Key): Map<Key, T[]> {
+  const groups = new Map<Key, T[]>();
   for (const one of all) {
     const group = groups.get(key(one));
     if (group === undefined) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DAY_MS, type DuckDb, literal } from "../base/index.ts";
 import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
 import { duckDbDialect } from "./dialect.ts";
+import { FACT_COLUMNS } from "./fact.ts";
 import { bucketsOf } from "./facts.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { ENTITY_KEYS, isPopulation } from "./feature-view.ts";
@@ -60,23 +61,7 @@ function bucketSql(folder: string, bucket: number | "all"): string {
     : `SELECT * EXCLUDE (bucket) FROM read_parquet([${files.join(", ")}], hive_partitioning = true, hive_types = {'kind': VARCHAR, 'bucket': INTEGER})`;
 }
 
-const NO_FACTS = `SELECT ${[
-  ["customer_id", "INTEGER"],
-  ["kind", "VARCHAR"],
-  ["event", "VARCHAR"],
-  ["occurred_at_ms", "BIGINT"],
-  ["known_at_ms", "BIGINT"],
-  ["product", "VARCHAR"],
-  ["category", "VARCHAR"],
-  ["channel", "VARCHAR"],
-  ["campaign", "VARCHAR"],
-  ["device", "VARCHAR"],
-  ["quantity", "BIGINT"],
-  ["price", "DOUBLE"],
-  ["line_key", "BIGINT"],
-]
-  .map(([name = "", type = ""]) => `CAST(NULL AS ${type}) AS ${name}`)
-  .join(", ")} WHERE 1 = 0`;
+const NO_FACTS = `SELECT ${FACT_COLUMNS.map(([name, type]) => `CAST(NULL AS ${type}) AS ${name}`).join(", ")} WHERE 1 = 0`;
 
 /**
  * Writes the rows of a request to its file and returns their number. One bucket of customers at one cutoff
