@@ -69,6 +69,7 @@ const GOALS: readonly Goal[] = [
  * of: ours beside Feast with its SQLite online store. Each run is a process of its own, the systems take turns.
  */
 export function run(): void {
+  const runs = Number(process.argv[3] ?? RUNS);
   const systems = [ours(), overHttp(), feast()];
   const present = systems.filter((system) => system.absent === undefined);
   const work = mkdtempSync(join(tmpdir(), "herkoop-bench-"));
@@ -77,7 +78,7 @@ export function run(): void {
     generate(work, EVENTS, SEED, needsStore ? ["profiles"] : []);
     runScript("hand-duckdb.ts", [work, CUTOFF]);
     const measured = new Map<string, Measured[]>();
-    for (let round = 0; round < RUNS; round++) {
+    for (let round = 0; round < runs; round++) {
       for (const { name, measure } of present) {
         const one = measure(work) as Measured;
         console.error(`${name}: ${JSON.stringify(one)}`);
