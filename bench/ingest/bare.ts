@@ -12,7 +12,11 @@ const rows = source.prepare<[], unknown[]>("SELECT * FROM inbox ORDER BY sequenc
 source.close();
 const target = openSqlite(to);
 const addKey = target.prepare("INSERT INTO message VALUES (?) ON CONFLICT DO NOTHING");
-const addRow = target.prepare(`INSERT INTO inbox VALUES (${Array(24).fill("?").join(", ")})`);
+const addRow = target.prepare(
+  `INSERT INTO inbox VALUES (${Array(rows[0]?.length ?? 0)
+    .fill("?")
+    .join(", ")})`,
+);
 const linesEach = rows.length / keys.length;
 const insert = target.transaction((first: number, last: number) => {
   for (let message = first; message < last; message++) {
