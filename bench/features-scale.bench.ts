@@ -15,7 +15,7 @@ const MOST_MIB = 8e9 / 2 ** 20;
 /** Ten times the events may take so much more than ten times as long. */
 const SLACK = 1.25;
 
-type Spent = Pick<Measured, "seconds" | "peakMiB">;
+type Spent = Pick<Measured, "seconds" | "cpuSeconds" | "peakMiB">;
 
 const SYSTEMS: readonly { readonly name: string; readonly args: readonly [string, ...string[]] }[] =
   [
@@ -58,8 +58,9 @@ export function run(): void {
 
 function figuresOf(bySize: ReadonlyMap<number, Spent>): Record<string, Figure> {
   return Object.fromEntries(
-    [...bySize].flatMap(([size, { seconds, peakMiB }]) => [
+    [...bySize].flatMap(([size, { seconds, cpuSeconds, peakMiB }]) => [
       [`seconds_${size / 1e6}m`, figureOf([seconds], "s")],
+      [`cpu_seconds_${size / 1e6}m`, figureOf([cpuSeconds], "s")],
       [`peak_mib_${size / 1e6}m`, figureOf([peakMiB], "MiB")],
     ]),
   );
@@ -72,14 +73,14 @@ function goalsOf(
   const ours = [...spent].filter(([name]) => name.startsWith("herkoop"));
   const [before = 0, most = 0] = sizes.slice(-2);
   const secondsOf = (bySize: ReadonlyMap<number, Spent>, size: number): number =>
-    bySize.get(size)?.seconds ?? Number.NaN;
+    bySize.get(size)?.cpuSeconds ?? Number.NaN;
   return [
     {
       text: `herkoop in less than 8 GB of memory at ${most} events`,
       met: ours.every(([, bySize]) => (bySize.get(most)?.peakMiB ?? Number.NaN) < MOST_MIB),
     },
     {
-      text: `time follows the events: ${most} take at most ${SLACK}x what ${before} do, per event`,
+      text: `time follows the events: ${most} take at most ${SLACK}x the processor time of ${before}, per event`,
       met: ours.every(
         ([, bySize]) =>
           secondsOf(bySize, most) / most <= (SLACK * secondsOf(bySize, before)) / before,

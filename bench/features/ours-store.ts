@@ -7,7 +7,7 @@ import { factsFolder } from "../../src/features/facts.ts";
 import { wholeService } from "../../src/features/index.ts";
 import { atCutoff } from "../../src/features/instants.ts";
 import { cutoffRowsSql } from "../../src/features/rows-sql.ts";
-import { checksumOf, peakMiB } from "./measured.ts";
+import { checksumOf, peakMiB, stopwatch } from "./measured.ts";
 import { FACTS, seeingAll, thirteen } from "./thirteen.ts";
 
 /**
@@ -34,7 +34,7 @@ try {
 
 async function measure(): Promise<unknown> {
   const facts = await factsFolder(store);
-  const begin = performance.now();
+  const spent = stopwatch();
   const duckdb = await store.openDuckDb({ memoryLimitMiB: workingMemoryMiB() });
   try {
     const source = factsOf(duckdb, facts);
@@ -62,17 +62,16 @@ async function measure(): Promise<unknown> {
       await source.open("all");
       rows = await buildFile(duckdb, source, store.path("temporary"), request);
     }
-    const seconds = (performance.now() - begin) / 1000;
-    const peak = peakMiB();
+    const measured = { ...spent(), peakMiB: peakMiB() };
     const sums = what === "build-catalogue" ? { rows } : await checksumOf(duckdb, out);
-    return { seconds, peakMiB: peak, ...sums };
+    return { ...measured, ...sums };
   } finally {
     duckdb.close();
   }
 }
 
-async function timed(work: () => Promise<unknown>): Promise<{ seconds: number; peakMiB: number }> {
-  const begin = performance.now();
+async function timed(work: () => Promise<unknown>): Promise<unknown> {
+  const spent = stopwatch();
   await work();
-  return { seconds: (performance.now() - begin) / 1000, peakMiB: peakMiB() };
+  return { ...spent(), peakMiB: peakMiB() };
 }

@@ -99,9 +99,7 @@ export async function buildFile(
           const made = shared === undefined ? undefined : { ...shared, index };
           const sql = rowsSql(request, cutoff, isParted, made);
           const part = partOf(cutoff, bucket);
-          await duckdb.run(
-            `COPY (${sql}) TO ${literal(part)} (FORMAT parquet, COMPRESSION snappy)`,
-          );
+          await duckdb.run(`COPY (${sql}) TO ${literal(part)} (${PART})`);
           done++;
           onCutoff?.(Math.floor(done / buckets.length), cutoffs.length);
         }
@@ -116,7 +114,10 @@ export async function buildFile(
   }
 }
 
-const PARQUET = "FORMAT parquet, COMPRESSION zstd";
+const PART = "FORMAT parquet, COMPRESSION snappy";
+
+/** So many values make a row group of a file: its writer and each of its readers hold some groups at a time. */
+const VALUES_PER_GROUP = 4_000_000;
 
 /** The cutoffs in order of time, those together that share a pass over the facts. */
 function passesOf({
@@ -215,9 +216,13 @@ async function createPopulation(
 async function joinParts(duckdb: DuckDb, parts: readonly string[], file: string): Promise<number> {
   const partial = `${file}.${process.pid}.partial`;
   const all = `read_parquet([${parts.map(literal).join(", ")}])`;
-  const format = file.endsWith(".csv") ? "FORMAT csv, HEADER" : PARQUET;
   try {
     await duckdb.run("SET preserve_insertion_order = true");
+    const columns = (await duckdb.rows(`DESCRIBE SELECT * FROM ${all}`)).length;
+    const group = Math.min(122_880, Math.ceil(VALUES_PER_GROUP / columns / 2048) * 2048);
+    const format = file.endsWith(".csv")
+      ? "FORMAT csv, HEADER"
+      : `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${group}`;
     await duckdb.run(`COPY (SELECT * FROM ${all}) TO ${literal(partial)} (${format})`);
     renameSync(partial, file);
     const [row] = await duckdb.rows(`SELECT count(*) AS n FROM ${all}`);
