@@ -108,6 +108,10 @@ export function openCustomerFacts(store: Store): CustomerFacts {
   };
   const keep = (customerId: number, entry: Entry): void => {
     forget(customerId);
+    for (const id of entry.linkedAt.keys()) {
+      // Who had the identifier before hears of nothing more by it.
+      forget(customers.get(id) ?? customerId);
+    }
     entries.set(customerId, entry);
     kept += entry.facts.length;
     for (const id of entry.linkedAt.keys()) {
