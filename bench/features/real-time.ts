@@ -18,7 +18,7 @@ const WARM_UP_SECONDS = 8;
 const HERKOOP = join(import.meta.dirname, "..", "..", "bin", "herkoop.js");
 const { store, key } = await openShop(folder);
 store.close();
-const server = spawn(process.execPath, [HERKOOP, "--store", folder, "serve", "--port", "0"], {
+const server = spawn(HERKOOP, ["--store", folder, "serve", "--port", "0"], {
   stdio: ["ignore", "pipe", "ignore"],
 });
 server.stdout.setEncoding("utf8");
