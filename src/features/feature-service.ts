@@ -95,7 +95,9 @@ export const intentService: FeatureService = {
   name: "conversion_intent",
   version: 2,
   entity: "customer",
-  features: wholeService("customer").features.filter((name) => !name.startsWith("cutoff_year")),
+  features: wholeService("customer").features.filter(
+    (name) => !/^cutoff_year|^customer_(further_)?repurchase|^customer_repeated_pairs/.test(name),
+  ),
 };
 
 /** Services that models read. */
