@@ -62,9 +62,9 @@ function penalisedLoss(
   { intercept, slope }: Calibration,
 ): number {
   let loss = (PENALTY / 2) * (intercept ** 2 + (slope - 1) ** 2);
-  eachAtRisk(dataset, intervals, (row, interval, happened) => {
+  eachAtRisk(dataset, intervals, (row, interval, happened, weight) => {
     const z = intercept + slope * logit(hazards[row * intervals + interval] ?? 0);
-    loss += Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))) - (happened ? z : 0);
+    loss += weight * (Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))) - (happened ? z : 0));
   });
   return loss;
 }

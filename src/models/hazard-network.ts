@@ -208,7 +208,10 @@ function step(
   });
 }
 
-/** Inputs, what happened (1 in the interval of the purchase) and which intervals were at risk and seen. */
+/**
+ * Inputs, what happened (the row's weight in the interval of the purchase) and which intervals were at risk
+ * and seen (the weight in each).
+ */
 function batchTensors(
   tf: Tf,
   task: FitTask,
@@ -224,9 +227,10 @@ function batchTensors(
     x.set(inputs.subarray(row * width, (row + 1) * width), index * width);
     const event = dataset.events[row] ?? -1;
     const seen = event >= 0 ? event + 1 : (dataset.observed[row] ?? 0);
-    atRisk.fill(1, index * intervals, index * intervals + Math.min(seen, intervals));
+    const weight = dataset.weights?.[row] ?? 1;
+    atRisk.fill(weight, index * intervals, index * intervals + Math.min(seen, intervals));
     if (event >= 0) {
-      happened[index * intervals + event] = 1;
+      happened[index * intervals + event] = weight;
     }
   }
   return {

@@ -42,9 +42,10 @@ export function fitPoissonGamma(
       const seen = Math.min(intervals, event >= 0 ? event : (dataset.observed[row] ?? 0));
       const k = shape + (frequency[row] ?? 0);
       const t = scale + (tenure[row] ?? 0);
-      sum -= k * Math.log(t / (t + seen * intervalDays));
+      const weight = dataset.weights?.[row] ?? 1;
+      sum -= weight * k * Math.log(t / (t + seen * intervalDays));
       if (event >= 0) {
-        sum -= Math.log(intervalHazard(k, t, event, intervalDays));
+        sum -= weight * Math.log(intervalHazard(k, t, event, intervalDays));
       }
     }
     return sum;
