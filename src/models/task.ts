@@ -65,10 +65,11 @@ export function repurchaseTask(options: TaskOptions = {}): ModelTask {
     minimumObserved: options.completeLabels === true ? (options.horizonWeeks ?? 12) : 4,
     settings: {
       hiddenUnits: [128, 128],
-      epochs: 3,
+      epochs: 5,
       batchSize: 1024,
       learningRate: 0.002,
-      weightDecay: 3,
+      weightDecay: 6,
+      hinges: 5,
       members: 1,
       seed: options.seed ?? DEFAULT_SEED,
     },
