@@ -73,7 +73,11 @@ export async function scoreAll(context: ScoringContext, task: ModelTask): Promis
   step.update(1, 3);
   const started = performance.now();
   const backend = await loadTensorBackend();
-  const hazards = calibrate(hazardsOf(backend, artifact.fitted, dataset), artifact.calibration);
+  const hazards = calibrate(
+    hazardsOf(backend, artifact.fitted, dataset),
+    artifact.intervals,
+    artifact.calibration,
+  );
   const distribution = distributionOf(hazards, artifact.intervals);
   const rowsPerSecond = Math.round(dataset.rows / ((performance.now() - started) / 1000));
   step.update(2, 3);

@@ -185,6 +185,9 @@ describe("models/hazard-network", function () {
     const calibration = fitCalibration(wrong, rows, 4);
     expect(calibration.slope).to.be.closeTo(2, 0.15);
     expect(calibration.intercept).to.be.closeTo(-2, 0.15);
+    expect(calibration.tilt).to.be.closeTo(0, 0.1);
+    const tilted = truth.map((hazard, cell) => sigmoid(logit(hazard) + 0.5 - (cell % 4) / 3));
+    expect(fitCalibration(tilted, rows, 4).tilt).to.be.closeTo(1, 0.1);
     expect(
       fitCalibration(
         wrong,
@@ -202,7 +205,7 @@ describe("models/hazard-network", function () {
       1,
       1e-6,
     );
-    const distribution = distributionOf(calibrate(wrong, calibration), 4);
+    const distribution = distributionOf(calibrate(wrong, 4, calibration), 4);
     for (let row = 0; row < 100; row++) {
       const sum = distribution
         .subarray(row * 5, row * 5 + 5)
