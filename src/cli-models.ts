@@ -176,7 +176,7 @@ function withTaskOptions(command: Command): Command {
     )
     .option(
       "--max-rows <count>",
-      "training rows beyond this are sampled (300000)",
+      "training rows beyond this are sampled, those with a purchase first (600000 for repurchase-week, 300000 for conversion-intent)",
       wholeNumber(1000),
     )
     .option(

@@ -37,7 +37,7 @@ export async function readDataset(
     selection.label === undefined
       ? "NULL, 0"
       : `event_interval_${selection.label}, observed_intervals_${selection.label}`;
-  const dataset = emptyDataset(featureNames, sample);
+  const dataset = emptyDataset(featureNames, sample.rows);
   const chunks = duckdb.chunks(
     `SELECT cutoff_ms, customer_id, ${product}, ${label}, ${featureNames.join(", ")} FROM ${from} WHERE ${sample.where}
      ORDER BY cutoff_ms, customer_id, CAST(${product} AS VARCHAR)`,
@@ -48,6 +48,47 @@ export async function readDataset(
     offset += columns[0]?.length ?? 0;
   }
   weighBack(dataset, sample);
+  return dataset;
+}
+
+/** Reads the rows of a file (without labels) piece by piece, in the file's order: about 2,048 rows or more at a time. */
+export async function* eachDataset(
+  duckdb: DuckDb,
+  file: string,
+  featureNames: readonly string[],
+  rowsAtOnce: number,
+): AsyncGenerator<Dataset> {
+  const from = `read_parquet(${literal(file)})`;
+  const described = await duckdb.rows(`DESCRIBE SELECT * FROM ${from}`);
+  const hasProduct = described.some((row) => row["column_name"] === "product");
+  const sql = `SELECT cutoff_ms, customer_id, ${hasProduct ? "product" : "NULL"}, NULL, 0, ${featureNames.join(", ")} FROM ${from}`;
+  let held: SqlValue[][][] = [];
+  let rows = 0;
+  for await (const columns of duckdb.chunks(sql)) {
+    held.push(columns);
+    rows += columns[0]?.length ?? 0;
+    if (rows >= rowsAtOnce) {
+      yield joinChunks(featureNames, held, rows);
+      held = [];
+      rows = 0;
+    }
+  }
+  if (rows > 0) {
+    yield joinChunks(featureNames, held, rows);
+  }
+}
+
+function joinChunks(
+  featureNames: readonly string[],
+  chunks: readonly SqlValue[][][],
+  rows: number,
+): Dataset {
+  const dataset = emptyDataset(featureNames, rows);
+  let offset = 0;
+  for (const columns of chunks) {
+    fillRows(dataset, columns, offset);
+    offset += columns[0]?.length ?? 0;
+  }
   return dataset;
 }
 
@@ -101,7 +142,7 @@ function weighBack(dataset: WritableDataset, { weight }: Sample): void {
 
 type WritableDataset = Dataset & { readonly products: string[]; weights?: Float32Array };
 
-function emptyDataset(featureNames: readonly string[], { rows }: Sample): WritableDataset {
+function emptyDataset(featureNames: readonly string[], rows: number): WritableDataset {
   return {
     featureNames,
     rows,
