@@ -2,10 +2,13 @@
 export { type Artifact, loadArtifact } from "./artifact.ts";
 export { effectsOf } from "./attribution.ts";
 export { type Backtest, backtestFile, backtestModel } from "./backtest.ts";
+export { backtestFigure } from "./backtest-figure.ts";
+export { type BacktestSeries, backtestSeries } from "./backtest-series.ts";
 export { calibrate } from "./calibrate.ts";
 export { type Dataset, featureColumn } from "./dataset.ts";
 export { eachDataset, readDataset } from "./dataset-store.ts";
 export { distributionOf, probabilityWithin, sigmoid } from "./distribution.ts";
+export type { Interval } from "./evaluate.ts";
 export { lastJudgeableCutoff } from "./evaluation.ts";
 export { hazardsOf } from "./predictor.ts";
 export { scoreMatrix } from "./preprocess.ts";
