@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import { startThread } from "../base/index.ts";
 import { type Artifact, type Dataset, loadTensorBackend } from "../models/index.ts";
 import { type ScoredRows, scoreRows } from "./score-rows.ts";
 import type { ScoringThread } from "./score-worker.ts";
@@ -63,10 +63,7 @@ interface ScoringWorker {
 }
 
 function openWorker(thread: ScoringThread): ScoringWorker {
-  const worker = new Worker(new URL("./score-worker.ts", import.meta.url), {
-    workerData: thread,
-    execArgv: ["--import", import.meta.resolve("tsx")],
-  });
+  const worker = startThread(new URL("./score-worker.ts", import.meta.url), { ...thread });
   return {
     score: (rows) =>
       new Promise((resolve, reject) => {
