@@ -1,11 +1,15 @@
+import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { parseInstant, ServiceError, toIso } from "./base/index.ts";
 import { answer, wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
 import { writeIdentity } from "./customers/index.ts";
 import {
+  type BacktestSeries,
+  backtestFigure,
   backtestFile,
   backtestModel,
+  backtestSeries,
   lastJudgeableCutoff,
   MODEL_NAMES,
   type ModelName,
@@ -14,7 +18,7 @@ import {
 } from "./models/index.ts";
 import { scoreAll } from "./predictions/index.ts";
 import { type Service, taskOf, trainingContext } from "./service.ts";
-import { reportTable } from "./text.ts";
+import { reportTable, seriesText } from "./text.ts";
 
 interface TaskFlags {
   readonly horizon?: number;
@@ -33,6 +37,9 @@ interface BacktestFlags extends TaskFlags {
   readonly out?: string;
   readonly system: string;
   readonly exportRows?: string;
+  readonly cutoffs?: number;
+  readonly seeds?: number;
+  readonly figure?: string;
 }
 
 /** Commands about models: train, backtest, score. */
@@ -89,7 +96,14 @@ export function addModelCommands(program: Command): void {
       .option(
         "--export-rows <folder>",
         "also write the feature rows that were learned from and judged on",
-      ),
+      )
+      .option(
+        "--cutoffs <count>",
+        "repurchase-week: back-test at so many cutoffs, 28 days apart, the last at --cutoff (1)",
+        wholeNumber(1),
+      )
+      .option("--seeds <count>", "repurchase-week: with so many seeds at each (1)", wholeNumber(1))
+      .option("--figure <file.svg>", "draw reliability and lift of --system over all back-tests"),
   ).action(async (name: string, options: BacktestFlags, command: Command) => {
     await withService(command, options, async (service) => {
       const model = parseModelName(name);
@@ -108,6 +122,11 @@ export function addModelCommands(program: Command): void {
           `cutoff: expected an instant not after the end of the data, ${toIso(context.asOf)}, got ${toIso(cutoff)}`,
           { field: "cutoff" },
         );
+      }
+      if (isSeries(options)) {
+        const asked = { last: cutoff, cutoffs: options.cutoffs ?? 1, seeds: options.seeds ?? 1 };
+        await answerSeries(options, await backtestSeries(context, task, asked));
+        return;
       }
       const file = options.out ?? backtestFile(service.store.path("backtests"), task, cutoff);
       const result = await backtestModel(context, task, {
@@ -157,6 +176,17 @@ export function addModelCommands(program: Command): void {
     });
 }
 
+function isSeries({ cutoffs, seeds, figure }: BacktestFlags): boolean {
+  return cutoffs !== undefined || seeds !== undefined || figure !== undefined;
+}
+
+async function answerSeries(options: BacktestFlags, series: BacktestSeries): Promise<void> {
+  if (options.figure !== undefined) {
+    writeFileSync(options.figure, await backtestFigure(series, options.system));
+  }
+  answer(options, series, () => seriesText(series, options.system));
+}
+
 function withTaskOptions(command: Command): Command {
   return command
     .option(
@@ -176,7 +206,7 @@ function withTaskOptions(command: Command): Command {
     )
     .option(
       "--max-rows <count>",
-      "training rows beyond this are sampled (300000)",
+      "training rows beyond this are sampled, those with a purchase first (600000 for repurchase-week, 300000 for conversion-intent)",
       wholeNumber(1000),
     )
     .option(

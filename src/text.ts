@@ -1,4 +1,4 @@
-import type { Report } from "./models/index.ts";
+import type { BacktestSeries, Interval, Report } from "./models/index.ts";
 import type { Audience } from "./segments/index.ts";
 
 /** Rows of text as aligned columns; numbers should come formatted. */
@@ -73,6 +73,31 @@ export function reportTable(report: Report): string {
     gate,
     `${report.rows.training} training rows; ${report.cost.featureRowsPerSecond} feature rows/s, ${report.cost.trainingRowsPerSecond} training rows/s, peak memory ${report.cost.peakMemoryMiB} MiB, backend ${report.backend}, seed ${report.seed}`,
   ].join("\n");
+}
+
+/** The figures of several back-tests, a line per system, and by week how one system's top rows fared. */
+export function seriesText(series: BacktestSeries, system: string): string {
+  const names = Object.keys(Object.values(series.systems)[0]?.metrics ?? {});
+  const shown = (value: Interval | undefined): string =>
+    value === undefined
+      ? "-"
+      : `${value.mean.toFixed(4)} [${value.low.toFixed(4)}, ${value.high.toFixed(4)}]`;
+  const figures = names.map((name) => [
+    name,
+    ...Object.values(series.systems).map(({ metrics }) => shown(metrics[name])),
+  ]);
+  const weeks = (series.systems[system]?.weeks ?? []).map(({ week, top, hitRate, lift }) => [
+    `week ${week}, top ${Math.round(100 * top)}%`,
+    shown(hitRate),
+    shown(lift),
+  ]);
+  const served = Object.entries(series.champions).map(([name, runs]) => `${name} ${runs}`);
+  return [
+    `${series.model}: ${series.runs} back-tests, cutoffs ${series.cutoffs.join(", ")}, seeds ${series.seeds.join(", ")}; mean [lowest, highest run]`,
+    table(["figure", ...Object.keys(series.systems)], figures),
+    `would have served: ${served.join(", ")}`,
+    ...(weeks.length === 0 ? [] : [table([system, "hit rate", "lift"], weeks)]),
+  ].join("\n\n");
 }
 
 /** Audiences with their members, and how many people are left out for want of consent. */

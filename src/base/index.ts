@@ -42,4 +42,5 @@ export {
 export { type Sqlite, statementOf, withoutWaiting } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
+export { startThread } from "./thread.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

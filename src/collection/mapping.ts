@@ -22,6 +22,8 @@ const products = z.strictObject({
       pattern: z.string().default("^(.*)$"),
     })
     .default({ case: "keep", pattern: "^(.*)$" }),
+  /** What is bought again: the product, or any of its category (the product where a line names none). */
+  grain: z.enum(["product", "category"]).default("product"),
 });
 
 /** All ids are products, each its own group: where no mapping of a source says otherwise. */

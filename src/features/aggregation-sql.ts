@@ -30,9 +30,11 @@ export function aggregateSql(aggregation: Aggregation, context: AggregationConte
       : columnSql(aggregation, context);
   }
   switch (aggregation.kind) {
-    case "count": {
-      const test = testSql(aggregation, context);
-      return test === undefined ? "count(*)" : `count(CASE WHEN ${test} THEN 1 END)`;
+    case "count":
+      return countSql(aggregation, context);
+    case "share_of_all": {
+      const count = countSql(aggregation, context);
+      return `CAST(${count} AS DOUBLE) / nullif(sum(${count}) OVER (), 0)`;
     }
     case "days_since_last":
       return daysSinceSql(`max(${chosenSql("at_ms", aggregation, context)})`, context);
@@ -41,6 +43,11 @@ export function aggregateSql(aggregation: Aggregation, context: AggregationConte
     case "gap":
       return gapSql(aggregation.statistic, context);
   }
+}
+
+function countSql(selection: Selection, context: AggregationContext): string {
+  const test = testSql(selection, context);
+  return test === undefined ? "count(*)" : `count(CASE WHEN ${test} THEN 1 END)`;
 }
 
 type OfColumn = Extract<Aggregation, { readonly of: string }>;

@@ -28,6 +28,8 @@ export function computeAggregate(
       const chosen = rows.where(aggregation.where);
       return chosen.length - firstWithin(chosen, aggregation, cutoff);
     }
+    case "share_of_all":
+      throw new Error("a share of the population is not made of one customer's rows");
     case "days_since_last": {
       const chosen = rows.where(aggregation.where);
       return daysBefore(cutoff, numberOf(chosen.at(-1), "at_ms"));

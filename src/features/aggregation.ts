@@ -10,6 +10,8 @@ export interface Selection {
 /** How a feature's number comes out of the rows of a view. */
 export type Aggregation =
   | ({ readonly kind: "count" } & Selection)
+  /** The number of rows over that of all entities: only of the population, whose views see everybody. */
+  | ({ readonly kind: "share_of_all" } & Selection)
   | ({ readonly kind: "sum" | "mean" | "minimum" | "maximum"; readonly of: string } & Selection)
   | { readonly kind: "last"; readonly of: string }
   | { readonly kind: "share"; readonly of: Condition; readonly within?: Window }

@@ -41,6 +41,7 @@ import {
 import { instantFeatures } from "./views/instant.ts";
 import { pairBrowsing, pairDerived, pairPurchases } from "./views/pair.ts";
 import { productBrowsing, productDerived, productRepeat, productSales } from "./views/product.ts";
+import { customerRepurchases, productRepurchases, repurchaseDerived } from "./views/repurchase.ts";
 import { customerTouch, touchDerived } from "./views/touch.ts";
 
 /** What there is to compute: relations, views over them, and features derived from features. */
@@ -60,6 +61,7 @@ export const CATALOGUE: Catalogue = {
     customerOrders,
     customerOrderHabits,
     customerRepeat,
+    customerRepurchases,
     customerCategories,
     customerRefunds,
     customerBrowsing,
@@ -73,6 +75,7 @@ export const CATALOGUE: Catalogue = {
     customerCategoryBrowsing,
     productSales,
     productRepeat,
+    productRepurchases,
     productBrowsing,
     categorySales,
     categoryRepeat,
@@ -82,6 +85,7 @@ export const CATALOGUE: Catalogue = {
     ...browsingDerived,
     ...touchDerived,
     ...productDerived,
+    ...repurchaseDerived,
     ...categoryDerived,
     ...pairDerived,
     ...instantFeatures,

@@ -197,6 +197,13 @@ function gapOf({ gap, gapWithin }: FeatureView): string {
   return gapWithin === undefined ? unit : `${unit}, within each ${gapWithin.join(" and ")}`;
 }
 
+const OF_ROWS = {
+  count: "number of rows",
+  share_of_all: "number of rows, over that of all",
+  days_since_last: "days from the latest row to the cutoff",
+  days_since_first: "days from the earliest row to the cutoff",
+} as const;
+
 const OF_COLUMN = {
   sum: "sum of",
   mean: "mean of",
@@ -206,26 +213,7 @@ const OF_COLUMN = {
 } as const;
 
 function aggregationText(aggregation: Aggregation, view: FeatureView): string {
-  const words = ((): string => {
-    switch (aggregation.kind) {
-      case "count":
-        return "number of rows";
-      case "share":
-        return `share of rows with ${aggregation.of.words}`;
-      case "days_since_last":
-        return "days from the latest row to the cutoff";
-      case "days_since_first":
-        return "days from the earliest row to the cutoff";
-      case "gap":
-        return `${aggregation.statistic} of the gaps between rows in order (${gapOf(view)})`;
-      case "sum":
-      case "mean":
-      case "minimum":
-      case "maximum":
-      case "last":
-        return `${OF_COLUMN[aggregation.kind]} ${aggregation.of === "n" ? "n, the number that agree" : aggregation.of}`;
-    }
-  })();
+  const words = rowsText(aggregation, view);
   const where = "where" in aggregation ? aggregation.where : undefined;
   const within = "within" in aggregation ? aggregation.within : undefined;
   const tests = [view.where, where].flatMap((one) => (one === undefined ? [] : [one.words]));
@@ -234,4 +222,15 @@ function aggregationText(aggregation: Aggregation, view: FeatureView): string {
     ...(tests.length === 0 ? [] : [`where ${tests.join(" and ")}`]),
     ...(within === undefined ? [] : [`in the ${spoken(within)}`]),
   ].join(" ");
+}
+
+function rowsText(aggregation: Aggregation, view: FeatureView): string {
+  if ("of" in aggregation) {
+    return aggregation.kind === "share"
+      ? `share of rows with ${aggregation.of.words}`
+      : `${OF_COLUMN[aggregation.kind]} ${aggregation.of === "n" ? "n, the number that agree" : aggregation.of}`;
+  }
+  return aggregation.kind === "gap"
+    ? `${aggregation.statistic} of the gaps between rows in order (${gapOf(view)})`
+    : OF_ROWS[aggregation.kind];
 }

@@ -36,7 +36,8 @@ export function factSql(dialect: Dialect): string {
         };
   return `
   SELECT h.customer_id, k.kind, h.event, h.occurred_at_ms, h.known_at_ms,
-         CASE WHEN h.product_id IS NOT NULL THEN g.product WHEN k.kind IN ('order', 'refund') THEN ${dialect.text(ANY_PRODUCT)} END AS product,
+         CASE WHEN h.product_id IS NOT NULL AND g.product IS NOT NULL AND g.is_category THEN coalesce(h.category, g.product)
+              WHEN h.product_id IS NOT NULL THEN g.product WHEN k.kind IN ('order', 'refund') THEN ${dialect.text(ANY_PRODUCT)} END AS product,
          h.category, h.channel, h.campaign, h.device,
          CASE WHEN k.kind IN ('order', 'refund') THEN CAST(round(coalesce(h.quantity, 1) * ${SCALE}) AS BIGINT) END AS quantity,
          CASE WHEN k.kind = 'order' THEN coalesce(h.price, 0) END AS price,

@@ -13,7 +13,7 @@ import { identitySql, resolvedLinesSql } from "../customers/index.ts";
 import { duckDbDialect } from "./dialect.ts";
 import { watchErasure } from "./erasure-watch.ts";
 import { eventKindSql, factSql } from "./facts-sql.ts";
-import { productGroupSql, productRules } from "./product-group.ts";
+import { isCategoryGrainSql, productGroupSql, productRules } from "./product-group.ts";
 
 /** Raise it when facts change their meaning. */
 const FACTS_VERSION = 2;
@@ -179,7 +179,8 @@ export async function createFactParts(duckdb: DuckDb, store: Store): Promise<voi
   await createLinkedHistory(duckdb, store);
   await duckdb.run(
     `CREATE TEMP TABLE product_group AS
-     SELECT source, product_id, ${productGroupSql(productRules(store))} AS product
+     SELECT source, product_id, ${productGroupSql(productRules(store))} AS product,
+            ${isCategoryGrainSql(productRules(store))} AS is_category
      FROM (SELECT DISTINCT source, product_id FROM history WHERE product_id IS NOT NULL)`,
   );
   await duckdb.run(
@@ -195,7 +196,8 @@ export async function writeProductNames(duckdb: DuckDb, folder: string): Promise
   await duckdb.run(
     `COPY (
        SELECT product, max_by(product_name, {'n': n, 'name': product_name}) AS name FROM (
-         SELECT g.product, h.product_name, count(*) * 1000000 + length(h.product_name) AS n
+         SELECT CASE WHEN g.is_category THEN coalesce(h.category, g.product) ELSE g.product END AS product,
+                CASE WHEN g.is_category AND h.category IS NOT NULL THEN h.category ELSE h.product_name END AS product_name, count(*) * 1000000 + coalesce(max(length(h.product_name)), 0) AS n
          FROM history h JOIN product_group g USING (source, product_id)
          WHERE g.product IS NOT NULL AND h.event = ${literal(EventName.orderCompleted)} GROUP BY 1, 2
        ) GROUP BY 1 ORDER BY 1

@@ -104,6 +104,14 @@ export function count(
   return { unit: "count", whenUnknown: 0, ...told, aggregation: { kind: "count", ...seen } };
 }
 
+/** A number of rows over that of the whole population (of a view of products or categories); 0 where nothing is known. */
+export function shareOfAll(
+  told: Told,
+  seen: { readonly where?: Condition; readonly within?: Window } = {},
+): AggregatedFeature {
+  return { unit: "share", whenUnknown: 0, ...told, aggregation: { kind: "share_of_all", ...seen } };
+}
+
 /** The sum of a column; 0 where nothing is known. */
 export function sum(
   told: Told & { readonly unit: Unit },

@@ -53,7 +53,7 @@ function factOf(
   groupOf: GroupOf,
 ): Fact | [] {
   const isOrder = kind === "order";
-  const product = productOf(line.source, line.productId, isOrder, groupOf);
+  const product = productOf(line, line.productId, isOrder, groupOf);
   if (isOrder && product === null) {
     return [];
   }
@@ -68,7 +68,7 @@ function refundFact(
   { refund, productId, quantity, of }: LinkedPart<CustomerLine>,
   groupOf: GroupOf,
 ): Fact | [] {
-  const product = productOf(refund.source, productId, true, groupOf);
+  const product = productOf(refund, productId, true, groupOf);
   return product === null
     ? []
     : makeFact(refund, "refund", product, {
@@ -111,7 +111,7 @@ function makeFact(
 }
 
 function productOf(
-  source: string,
+  { source, category }: Pick<CustomerLine, "source" | "category">,
   productId: string | null,
   isOrder: boolean,
   groupOf: GroupOf,
@@ -119,7 +119,7 @@ function productOf(
   if (productId === null) {
     return isOrder ? ANY_PRODUCT : null;
   }
-  return groupOf(source, productId);
+  return groupOf(source, productId, category);
 }
 
 function scaled(quantity: number | null): number {

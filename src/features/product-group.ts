@@ -7,6 +7,8 @@ export interface ProductRule {
   readonly pattern: string;
   readonly groupPattern: string;
   readonly groupCase: "upper" | "lower" | "keep";
+  /** With `category`, a line's category stands for the product. */
+  readonly grain: "product" | "category";
 }
 
 /** The product rules of every source. */
@@ -18,6 +20,7 @@ export function productRules(store: Store): ProductRule[] {
       pattern: products.pattern,
       groupPattern: products.group.pattern,
       groupCase: products.group.case,
+      grain: products.grain,
     };
   });
 }
@@ -33,6 +36,12 @@ export function productGroupSql(rules: readonly ProductRule[]): string {
   return cases.length === 0 ? "CAST(NULL AS VARCHAR)" : `CASE ${cases.join(" ")} END`;
 }
 
+/** Whether a source's category stands for the product, as SQL over `source`. */
+export function isCategoryGrainSql(rules: readonly ProductRule[]): string {
+  const sources = rules.filter(({ grain }) => grain === "category").map(({ source }) => source);
+  return sources.length === 0 ? "false" : `source IN (${sources.map(literal).join(", ")})`;
+}
+
 const CASES = {
   keep: (text: string) => text,
   lower: (text: string) => text.toLowerCase(),
@@ -44,15 +53,18 @@ const GROUPS_KEPT = 100_000;
 /** The same in memory. */
 export function productGrouper(
   rules: readonly ProductRule[],
-): (source: string, productId: string) => string | null {
+): (source: string, productId: string, category: string | null) => string | null {
   const prepared = new Map(
     rules.map(({ source, pattern, groupPattern, groupCase }) => [
       source,
       { isProduct: new RegExp(pattern), group: new RegExp(groupPattern), cased: CASES[groupCase] },
     ]),
   );
+  const byCategory = new Set(
+    rules.filter(({ grain }) => grain === "category").map(({ source }) => source),
+  );
   const known = new Map<string, Map<string, string | null>>();
-  return (source, productId) => {
+  const productOf = (source: string, productId: string): string | null => {
     const groups = known.get(source) ?? new Map<string, string | null>();
     known.set(source, groups);
     const before = groups.get(productId);
@@ -65,6 +77,10 @@ export function productGrouper(
     }
     groups.set(productId, group);
     return group;
+  };
+  return (source, productId, category) => {
+    const group = productOf(source, productId);
+    return group !== null && byCategory.has(source) ? (category ?? group) : group;
   };
   function groupOf(source: string, productId: string): string | null {
     const rule = prepared.get(source);

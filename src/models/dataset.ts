@@ -6,6 +6,8 @@ export interface Dataset extends Omit<FeatureMatrix, "categories"> {
   readonly events: Int16Array;
   /** Whole intervals the data reach after the cutoff; 0 where nothing is known. */
   readonly observed: Int16Array;
+  /** How much each row counts, 1 on average, where they are a sample that must be weighted back; 1 each if absent. */
+  readonly weights?: Float32Array;
 }
 
 /** The rows for which `keep` says so, in their order. */
@@ -30,6 +32,9 @@ export function selectRows(dataset: Dataset, keep: (row: number) => boolean): Da
     products: dataset.products.length === 0 ? [] : kept.map((row) => dataset.products[row] ?? ""),
     events: Int16Array.from(kept, (row) => dataset.events[row] ?? -1),
     observed: Int16Array.from(kept, (row) => dataset.observed[row] ?? 0),
+    ...(dataset.weights === undefined
+      ? {}
+      : { weights: Float32Array.from(kept, (row) => dataset.weights?.[row] ?? 1) }),
   };
 }
 

@@ -19,6 +19,7 @@ export interface IntervalMetrics {
   readonly auc: number;
   readonly averagePrecision: number;
   readonly brier: number;
+  readonly calibrationError: number;
   readonly forecast: number;
   readonly observed: number;
 }
@@ -78,6 +79,7 @@ export function measure(
       auc: rocAuc(p, y),
       averagePrecision: averagePrecision(p, y),
       brier: brierScore(p, y),
+      calibrationError: calibrationError(p, y),
       forecast: mean(p),
       observed: mean(y),
     };

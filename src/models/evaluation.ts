@@ -1,5 +1,5 @@
 import { DAY_MS, type DuckDb, type Progress, ServiceError, toIso } from "../base/index.ts";
-import { calibrate, fitCalibration, NO_CALIBRATION } from "./calibrate.ts";
+import { type Calibration, calibrate, fitCalibration, NO_CALIBRATION } from "./calibrate.ts";
 import type { Dataset } from "./dataset.ts";
 import { readDataset } from "./dataset-store.ts";
 import { distributionOf, probabilityWithin } from "./distribution.ts";
@@ -66,7 +66,7 @@ export async function evaluateTask(
   const step = context.progress.begin(`${task.model}: back-test`);
   const systems = systemsOf(task);
   const calibrationRows = await read(LABEL.evaluation, plan.calibrationCutoffs);
-  const calibrations = new Map<string, { intercept: number; slope: number }>();
+  const calibrations = new Map<string, Calibration>();
   const early = await read(LABEL.calibration, plan.calibration.training, task.maximumRows);
   refuseTooFew(task, "calibration period's training", early);
   for (const [index, system] of systems.entries()) {
@@ -168,13 +168,16 @@ function judge(
   fitted: {
     readonly system: System;
     readonly model: FittedModel;
-    readonly calibration: { intercept: number; slope: number };
+    readonly calibration: Calibration;
     readonly seconds: number;
     readonly isJudged: boolean;
   },
 ): TestedSystem {
   const hazards = hazardsOf(backend, fitted.model, test);
-  const distribution = distributionOf(calibrate(hazards, fitted.calibration), task.intervals);
+  const distribution = distributionOf(
+    calibrate(hazards, task.intervals, fitted.calibration),
+    task.intervals,
+  );
   const measurement: Measurement = fitted.isJudged
     ? measure(task, test, distribution)
     : { metrics: {}, perInterval: [] };

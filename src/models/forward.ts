@@ -1,6 +1,13 @@
 import type { Dataset } from "./dataset.ts";
 import type { DenseLayer, TrainedNetwork } from "./hazard-network.ts";
-import { columnsAmong, inputMatrix, inputWidth, writeInputs } from "./preprocess.ts";
+import {
+  columnsAmong,
+  inputsOf,
+  inputWidth,
+  scoreMatrix,
+  scoreWidth,
+  writeScores,
+} from "./preprocess.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
 
 /**
@@ -12,9 +19,15 @@ export function logitsOfOne(
   featureNames: readonly string[],
   features: Float32Array,
 ): Float64Array {
-  const inputs = new Float32Array(inputWidth(network.preprocessing));
+  const scores = new Float32Array(scoreWidth(network.preprocessing));
   const columns = columnsAmong(network.preprocessing, featureNames);
-  writeInputs(network.preprocessing, columns, features, 0, inputs, 0);
+  writeScores(network.preprocessing, columns, features, 0, scores, 0);
+  return logitsOfScores(network, scores);
+}
+
+/** The same from the row's scores and flags. */
+export function logitsOfScores(network: TrainedNetwork, scores: Float32Array): Float64Array {
+  const inputs = inputsOf(network.preprocessing, scores);
   const mean = new Float64Array(network.intervals);
   for (const layers of network.members) {
     let value: Float32Array = inputs;
@@ -50,14 +63,28 @@ export function logitsOfAll(
   network: TrainedNetwork,
   dataset: Dataset,
 ): Float32Array {
-  const { tf } = backend;
+  const scores = scoreMatrix(network.preprocessing, dataset);
+  return logitsOfMatrix(backend, network, scores);
+}
+
+/** The same from every row's scores and flags, row-major. */
+export function logitsOfMatrix(
+  { tf }: TensorBackend,
+  network: TrainedNetwork,
+  scores: Float32Array,
+): Float32Array {
+  const from = scoreWidth(network.preprocessing);
   const width = inputWidth(network.preprocessing);
-  const logits = new Float32Array(dataset.rows * network.intervals);
-  const inputs = inputMatrix(network.preprocessing, dataset);
-  for (let from = 0; from < dataset.rows; from += BATCH) {
-    const rows = Math.min(BATCH, dataset.rows - from);
+  const count = scores.length / from;
+  const logits = new Float32Array(count * network.intervals);
+  for (let first = 0; first < count; first += BATCH) {
+    const rows = Math.min(BATCH, count - first);
+    const inputs = inputsOf(
+      network.preprocessing,
+      scores.subarray(first * from, (first + rows) * from),
+    );
     const values = tf.tidy(() => {
-      const x = tf.tensor2d(inputs.subarray(from * width, (from + rows) * width), [rows, width]);
+      const x = tf.tensor2d(inputs, [rows, width]);
       const outputs = network.members.map((layers) =>
         layers.reduce((value, layer, index) => {
           const kernel = tf.tensor2d(layer.kernel, [layer.inputs, layer.units]);
@@ -67,7 +94,7 @@ export function logitsOfAll(
       );
       return tf.div(tf.addN(outputs), outputs.length).dataSync();
     });
-    logits.set(values, from * network.intervals);
+    logits.set(values, first * network.intervals);
   }
   return logits;
 }

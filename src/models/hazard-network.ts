@@ -1,7 +1,13 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import { seededRandom, shuffle } from "../base/index.ts";
 import type { Dataset } from "./dataset.ts";
-import { fitPreprocessing, inputMatrix, inputWidth, type Preprocessing } from "./preprocess.ts";
+import {
+  fitPreprocessing,
+  inputsOf,
+  inputWidth,
+  type Preprocessing,
+  scoreMatrix,
+} from "./preprocess.ts";
 import type { TensorBackend, Tf } from "./tensor-backend.ts";
 
 /**
@@ -20,6 +26,8 @@ export interface HazardSettings {
   /** How many networks, differing in seed only, have their logits averaged. */
   readonly members: number;
   readonly seed: number;
+  /** At how many places each input's curve bends before the first layer; none unless given. */
+  readonly hinges?: number;
   /** The features it reads; all of the data set's unless given. */
   readonly featureNames?: readonly string[];
 }
@@ -54,8 +62,8 @@ export async function trainHazardNetwork(
   settings: HazardSettings,
   onEpoch?: (done: number, total: number) => void,
 ): Promise<TrainingRun> {
-  const preprocessing = fitPreprocessing(dataset, settings.featureNames);
-  const inputs = inputMatrix(preprocessing, dataset);
+  const preprocessing = fitPreprocessing(dataset, settings.featureNames, settings.hinges);
+  const scores = scoreMatrix(preprocessing, dataset);
   const members: DenseLayer[][] = [];
   let losses: number[] = [];
   for (let member = 0; member < settings.members; member++) {
@@ -67,7 +75,8 @@ export async function trainHazardNetwork(
       settings.hiddenUnits,
       seed,
     );
-    losses = await fit(backend.tf, model, { dataset, inputs, intervals, settings, seed }, (epoch) =>
+    const task = { dataset, preprocessing, scores, intervals, settings, seed };
+    losses = await fit(backend.tf, model, task, (epoch) =>
       onEpoch?.(member * settings.epochs + epoch, settings.members * settings.epochs),
     );
     members.push(readLayers(model));
@@ -132,7 +141,8 @@ export function epochsFor(rows: number, settings: HazardSettings): number {
 
 interface FitTask {
   readonly dataset: Dataset;
-  readonly inputs: Float32Array;
+  readonly preprocessing: Preprocessing;
+  readonly scores: Float32Array;
   readonly intervals: number;
   readonly settings: HazardSettings;
   readonly seed: number;
@@ -208,29 +218,36 @@ function step(
   });
 }
 
-/** Inputs, what happened (1 in the interval of the purchase) and which intervals were at risk and seen. */
+/**
+ * Inputs, what happened (the row's weight in the interval of the purchase) and which intervals were at risk
+ * and seen (the weight in each).
+ */
 function batchTensors(
   tf: Tf,
   task: FitTask,
   rows: Int32Array,
 ): { x: TensorFlow.Tensor2D; happened: TensorFlow.Tensor2D; atRisk: TensorFlow.Tensor2D } {
-  const { dataset, inputs, intervals } = task;
-  const width = inputs.length / dataset.rows;
-  const x = new Float32Array(rows.length * width);
+  const { dataset, scores, intervals } = task;
+  const width = scores.length / dataset.rows;
+  const batch = new Float32Array(rows.length * width);
   const happened = new Float32Array(rows.length * intervals);
   const atRisk = new Float32Array(rows.length * intervals);
   for (let index = 0; index < rows.length; index++) {
     const row = rows[index] ?? 0;
-    x.set(inputs.subarray(row * width, (row + 1) * width), index * width);
+    batch.set(scores.subarray(row * width, (row + 1) * width), index * width);
     const event = dataset.events[row] ?? -1;
     const seen = event >= 0 ? event + 1 : (dataset.observed[row] ?? 0);
-    atRisk.fill(1, index * intervals, index * intervals + Math.min(seen, intervals));
+    const weight = dataset.weights?.[row] ?? 1;
+    atRisk.fill(weight, index * intervals, index * intervals + Math.min(seen, intervals));
     if (event >= 0) {
-      happened[index * intervals + event] = 1;
+      happened[index * intervals + event] = weight;
     }
   }
   return {
-    x: tf.tensor2d(x, [rows.length, width]),
+    x: tf.tensor2d(inputsOf(task.preprocessing, batch), [
+      rows.length,
+      inputWidth(task.preprocessing),
+    ]),
     happened: tf.tensor2d(happened, [rows.length, intervals]),
     atRisk: tf.tensor2d(atRisk, [rows.length, intervals]),
   };

@@ -1,12 +1,17 @@
 /** Models: learning from it. Two networks, the baselines they must beat, and the registry. */
 export { type Artifact, loadArtifact } from "./artifact.ts";
+export { effectsOf } from "./attribution.ts";
 export { type Backtest, backtestFile, backtestModel } from "./backtest.ts";
+export { backtestFigure } from "./backtest-figure.ts";
+export { type BacktestSeries, backtestSeries } from "./backtest-series.ts";
 export { calibrate } from "./calibrate.ts";
-export type { Dataset } from "./dataset.ts";
-export { readDataset } from "./dataset-store.ts";
+export { type Dataset, featureColumn } from "./dataset.ts";
+export { eachDataset, readDataset } from "./dataset-store.ts";
 export { distributionOf, probabilityWithin, sigmoid } from "./distribution.ts";
+export type { Interval } from "./evaluate.ts";
 export { lastJudgeableCutoff } from "./evaluation.ts";
 export { hazardsOf } from "./predictor.ts";
+export { scoreMatrix } from "./preprocess.ts";
 export { cutPool, type PruningCut, type PruningPoint, type PruningRequest } from "./pruning.ts";
 export {
   findChampion,
@@ -24,5 +29,5 @@ export {
   repurchaseTask,
   type TaskOptions,
 } from "./task.ts";
-export { loadTensorBackend } from "./tensor-backend.ts";
+export { loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
 export { type TrainingContext, trainModel } from "./train.ts";

@@ -1,4 +1,6 @@
+import { type AggregateTime, aggregateTimeHazards } from "./baselines/aggregate-time.ts";
 import { type BinnedHazard, binnedHazards } from "./baselines/binned-hazard.ts";
+import { type BuyTillYouDieHazard, buyTillYouDieHazards } from "./baselines/buy-till-you-die.ts";
 import { type PoissonGamma, poissonGammaHazards } from "./baselines/poisson-gamma.ts";
 import type { Dataset } from "./dataset.ts";
 import { sigmoid } from "./distribution.ts";
@@ -10,6 +12,8 @@ import type { TensorBackend } from "./tensor-backend.ts";
 export type FittedModel =
   | { readonly kind: "network"; readonly network: TrainedNetwork }
   | { readonly kind: "binned-hazard"; readonly parameters: BinnedHazard }
+  | { readonly kind: "aggregate-time"; readonly parameters: AggregateTime }
+  | { readonly kind: "buy-till-you-die"; readonly parameters: BuyTillYouDieHazard }
   | { readonly kind: "poisson-gamma"; readonly parameters: PoissonGamma };
 
 /** The hazard of every row in every interval, row-major (rows × intervals), uncalibrated. */
@@ -23,6 +27,10 @@ export function hazardsOf(
       return Float64Array.from(logitsOfAll(backend, model.network, dataset), sigmoid);
     case "binned-hazard":
       return binnedHazards(model.parameters, dataset);
+    case "aggregate-time":
+      return aggregateTimeHazards(model.parameters, dataset);
+    case "buy-till-you-die":
+      return buyTillYouDieHazards(model.parameters, dataset);
     case "poisson-gamma":
       return poissonGammaHazards(model.parameters, dataset);
   }

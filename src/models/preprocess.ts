@@ -5,7 +5,8 @@ import type { Dataset } from "./dataset.ts";
  * What turns features into network inputs; fitted on training rows only and saved with the weights.
  * Each feature is mapped to the normal score of its training quantile (robust to heavy tails and to
  * any monotone change of unit), linear between knots and flat beyond them; unknown becomes 0 with a
- * flag of its own, where training rows had unknowns.
+ * flag of its own, where training rows had unknowns. With hinges, a score x is also seen as max(0, x - h) at
+ * each, so that a layer begins with piecewise linear curves of it.
  */
 export interface Preprocessing {
   readonly featureNames: readonly string[];
@@ -15,6 +16,8 @@ export interface Preprocessing {
   readonly scores: readonly (readonly number[])[];
   /** Per feature: whether it has a flag for "unknown". */
   readonly flags: readonly boolean[];
+  /** Scores at which the curves bend; none if absent. */
+  readonly hinges?: readonly number[];
 }
 
 const KNOTS = 100;
@@ -24,6 +27,7 @@ const SAMPLE = 50_000;
 export function fitPreprocessing(
   dataset: Dataset,
   featureNames: readonly string[] = dataset.featureNames,
+  hinges = 0,
 ): Preprocessing {
   const width = dataset.featureNames.length;
   const step = Math.max(1, Math.floor(dataset.rows / SAMPLE));
@@ -46,12 +50,48 @@ export function fitPreprocessing(
     scores.push(fitted.scores);
     flags.push(unknown && values.length > 0);
   }
-  return { featureNames, knots, scores, flags };
+  const bends = Array.from({ length: hinges }, (_, index) =>
+    normalQuantile((index + 1) / (hinges + 1)),
+  );
+  return { featureNames, knots, scores, flags, ...(hinges === 0 ? {} : { hinges: bends }) };
 }
 
 /** How many inputs a network over this preprocessing has. */
 export function inputWidth(preprocessing: Preprocessing): number {
-  return preprocessing.featureNames.length + preprocessing.flags.filter(Boolean).length;
+  const bends = preprocessing.hinges?.length ?? 0;
+  return scoreWidth(preprocessing) + bends * preprocessing.featureNames.length;
+}
+
+/** How many scores and flags a row has. */
+export function scoreWidth({ featureNames, flags }: Preprocessing): number {
+  return featureNames.length + flags.filter(Boolean).length;
+}
+
+/** Hinges are scaled to about the spread of the scores. */
+const HINGE_SCALE = 0.7;
+
+/** The inputs of rows of scores and flags: these, then each score's hinges. Row-major. */
+export function inputsOf(preprocessing: Preprocessing, scores: Float32Array): Float32Array {
+  const { hinges = [], featureNames } = preprocessing;
+  if (hinges.length === 0) {
+    return scores;
+  }
+  const from = scoreWidth(preprocessing);
+  const width = inputWidth(preprocessing);
+  const bends = Float32Array.from(hinges);
+  const rows = scores.length / from;
+  const inputs = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    inputs.set(scores.subarray(row * from, (row + 1) * from), row * width);
+    let at = row * width + from;
+    for (let column = 0; column < featureNames.length; column++) {
+      const score = scores[row * from + column] ?? 0;
+      for (const bend of bends) {
+        inputs[at++] = score > bend ? HINGE_SCALE * (score - bend) : 0;
+      }
+    }
+  }
+  return inputs;
 }
 
 /** Where the preprocessing's features stand among the given names. Throws where one is missing. */
@@ -73,10 +113,10 @@ export function columnsAmong(
 }
 
 /**
- * Writes the inputs of one row into `inputs` (at `to`); `features` holds the row from `from` on, the
- * preprocessing's features at `columns`.
+ * Writes the scores and flags of one row into `inputs` (at `to`); `features` holds the row from `from` on,
+ * the preprocessing's features at `columns`.
  */
-export function writeInputs(
+export function writeScores(
   preprocessing: Preprocessing,
   columns: Int32Array,
   features: Float32Array,
@@ -98,13 +138,13 @@ export function writeInputs(
   }
 }
 
-/** The inputs of every row, row-major. */
-export function inputMatrix(preprocessing: Preprocessing, dataset: Dataset): Float32Array {
-  const width = inputWidth(preprocessing);
+/** The scores and flags of every row, row-major. */
+export function scoreMatrix(preprocessing: Preprocessing, dataset: Dataset): Float32Array {
+  const width = scoreWidth(preprocessing);
   const columns = columnsAmong(preprocessing, dataset.featureNames);
   const inputs = new Float32Array(dataset.rows * width);
   for (let row = 0; row < dataset.rows; row++) {
-    writeInputs(
+    writeScores(
       preprocessing,
       columns,
       dataset.features,

@@ -1,3 +1,4 @@
+import type { Calibration } from "./calibrate.ts";
 import type { Interval, IntervalMetrics, Metrics } from "./evaluate.ts";
 import type { ReliabilityBin } from "./metrics.ts";
 import type { PruningPoint } from "./pruning.ts";
@@ -7,7 +8,7 @@ import type { ModelName } from "./task.ts";
 export interface SystemReport {
   readonly metrics: Metrics;
   readonly perInterval: readonly IntervalMetrics[];
-  readonly calibration: { readonly intercept: number; readonly slope: number };
+  readonly calibration: Calibration;
   readonly seconds: number;
 }
 

@@ -1,6 +1,8 @@
 import { DAY_MS } from "../base/index.ts";
+import { fitAggregateTime } from "./baselines/aggregate-time.ts";
 import { fitBinnedHazard } from "./baselines/binned-hazard.ts";
-import { fitPoissonGamma } from "./baselines/poisson-gamma.ts";
+import { fitBuyTillYouDieHazard } from "./baselines/buy-till-you-die.ts";
+import { fitPoissonGamma, type Rhythm } from "./baselines/poisson-gamma.ts";
 import type { Dataset } from "./dataset.ts";
 import { type HazardSettings, trainHazardNetwork } from "./hazard-network.ts";
 import type { FittedModel } from "./predictor.ts";
@@ -35,7 +37,14 @@ export function systemsOf(task: ModelTask): System[] {
           binned("recency", "pair_recency_days"),
           binned("personal-gap", "pair_overdue_ratio"),
           binned("product-gap", "pair_product_overdue_ratio"),
+          aggregateTime(),
           poissonGamma("pair_frequency", "pair_tenure_days"),
+          poissonGamma("pair_frequency", "pair_tenure_days", {
+            recencyFeature: "pair_recency_days",
+            gapFeature: "pair_gap_mean_days",
+          }),
+          buyTillYouDie("bg-nbd", false),
+          buyTillYouDie("bg-cnbd-k", true),
           logistic("logistic-hazard"),
         ]
       : [
@@ -76,13 +85,54 @@ function binned(name: string, feature: string | null): System {
   };
 }
 
-function poissonGamma(frequency: string, tenure: string): System {
+function aggregateTime(): System {
   return {
-    name: "poisson-gamma",
+    name: "aggregate-time",
+    fit: (_backend, dataset, { intervals, intervalMs }) =>
+      Promise.resolve({
+        kind: "aggregate-time",
+        parameters: fitAggregateTime(dataset, intervals, intervalMs / DAY_MS, {
+          recencyFeature: "pair_recency_days",
+          meanFeature: "product_gap_mean_days",
+          spreadFeature: "product_gap_std_days",
+        }),
+      }),
+  };
+}
+
+function buyTillYouDie(name: string, isRegular: boolean): System {
+  const features = {
+    frequency: "pair_frequency",
+    recency: "pair_recency_days",
+    tenure: "pair_tenure_days",
+  };
+  return {
+    name,
+    fit: (_backend, dataset, { intervals, intervalMs }) =>
+      Promise.resolve({
+        kind: "buy-till-you-die",
+        parameters: fitBuyTillYouDieHazard(
+          dataset,
+          intervals,
+          intervalMs / DAY_MS,
+          features,
+          isRegular,
+        ),
+      }),
+  };
+}
+
+function poissonGamma(frequency: string, tenure: string, rhythm?: Rhythm): System {
+  return {
+    name: rhythm === undefined ? "poisson-gamma" : "modified-poisson-gamma",
     fit: (_backend, dataset, { intervals, intervalMs }) =>
       Promise.resolve({
         kind: "poisson-gamma",
-        parameters: fitPoissonGamma(dataset, intervals, intervalMs / DAY_MS, { frequency, tenure }),
+        parameters: fitPoissonGamma(dataset, intervals, intervalMs / DAY_MS, {
+          frequency,
+          tenure,
+          ...(rhythm === undefined ? {} : { rhythm }),
+        }),
       }),
   };
 }

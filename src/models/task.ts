@@ -61,7 +61,7 @@ export function repurchaseTask(options: TaskOptions = {}): ModelTask {
     stepDays: 28,
     maximumCutoffs: options.maximumCutoffs ?? 12,
     testCutoffs: 1,
-    maximumRows: options.maximumRows ?? 300_000,
+    maximumRows: options.maximumRows ?? 600_000,
     minimumObserved: options.completeLabels === true ? (options.horizonWeeks ?? 12) : 4,
     settings: {
       hiddenUnits: [128, 128],
@@ -69,6 +69,7 @@ export function repurchaseTask(options: TaskOptions = {}): ModelTask {
       batchSize: 1024,
       learningRate: 0.002,
       weightDecay: 3,
+      hinges: 5,
       members: 1,
       seed: options.seed ?? DEFAULT_SEED,
     },

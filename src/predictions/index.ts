@@ -1,4 +1,6 @@
 /** Predictions: what comes next for everybody, stamped with who said it and how fresh it is. */
+
+export { afterSilence, type Outlook, outlookOf } from "./outlook.ts";
 export {
   currentRun,
   eachPrediction,
@@ -8,4 +10,5 @@ export {
   type PredictionRun,
   predictionsOf,
 } from "./prediction-store.ts";
+export { type Reason, reasonsOf } from "./reasons.ts";
 export { type Scored, type ScoringContext, scoreAll } from "./score.ts";

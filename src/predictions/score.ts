@@ -4,16 +4,11 @@ import { historySummary } from "../collection/index.ts";
 import { openOfflineStore, recordBuiltRows } from "../features/index.ts";
 import {
   type Artifact,
-  calibrate,
-  type Dataset,
-  distributionOf,
+  eachDataset,
   findChampion,
-  hazardsOf,
   loadArtifact,
-  loadTensorBackend,
   type ModelTask,
   probabilityWithin,
-  readDataset,
 } from "../models/index.ts";
 import {
   type Facts,
@@ -21,6 +16,8 @@ import {
   publishRun,
   replaceProductNames,
 } from "./prediction-store.ts";
+import { BASE_FACT, EFFECT_FACTS } from "./reasons.ts";
+import { type ScoredPiece, scorePieces } from "./scoring-pool.ts";
 
 export interface ScoringContext {
   readonly store: Store;
@@ -43,6 +40,10 @@ const FACTS: Readonly<Record<ModelTask["model"], Readonly<Record<string, string>
     daysSinceLastBought: "pair_recency_days",
     meanGapDays: "pair_gap_mean_days",
     gapSpreadDays: "pair_gap_std_days",
+    daysSinceLastOrder: "customer_recency_days",
+    meanOrderGapDays: "customer_gap_mean_days",
+    productMeanGapDays: "product_gap_mean_days",
+    productRepeatShare: "product_repeat_share",
   },
   "conversion-intent": {
     orderDays: "customer_frequency",
@@ -69,13 +70,11 @@ export async function scoreAll(context: ScoringContext, task: ModelTask): Promis
   const artifact = loadArtifact(context.modelsFolder, task.model, champion.id);
   refuseMismatch(artifact, task);
   const step = context.progress.begin(`${task.model}: score`);
-  const dataset = await featureRows(context, task, artifact);
+  const file = await featureRows(context, task, artifact);
   step.update(1, 3);
   const started = performance.now();
-  const backend = await loadTensorBackend();
-  const hazards = calibrate(hazardsOf(backend, artifact.fitted, dataset), artifact.calibration);
-  const distribution = distributionOf(hazards, artifact.intervals);
-  const rowsPerSecond = Math.round(dataset.rows / ((performance.now() - started) / 1000));
+  const predictions = await scoreFile(context, task, artifact, file);
+  const rowsPerSecond = Math.round(predictions.length / ((performance.now() - started) / 1000));
   step.update(2, 3);
   publishRun(
     store,
@@ -86,17 +85,61 @@ export async function scoreAll(context: ScoringContext, task: ModelTask): Promis
       dataThrough: Math.min(context.asOf, historySummary(store).lastOccurredAt ?? context.asOf),
       computedAt: context.clock.now(),
     },
-    toPredictions(dataset, distribution, artifact.intervals, FACTS[task.model]),
+    predictions,
   );
-  step.end(`${dataset.rows} predictions, ${rowsPerSecond} rows/s`);
-  return { modelVersion: artifact.id, rows: dataset.rows, rowsPerSecond };
+  step.end(`${predictions.length} predictions, ${rowsPerSecond} rows/s`);
+  return { modelVersion: artifact.id, rows: predictions.length, rowsPerSecond };
+}
+
+/** Rows in a piece. */
+const PIECE_ROWS = 16_384;
+
+async function scoreFile(
+  context: ScoringContext,
+  task: ModelTask,
+  artifact: Artifact,
+  file: string,
+): Promise<NewPrediction[]> {
+  const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 300 });
+  const predictions: (Omit<NewPrediction, "percentile"> & { percentile: number })[] = [];
+  const soon: Float64Array[] = [];
+  try {
+    const pieces = eachDataset(duckdb, file, artifact.service.features, PIECE_ROWS);
+    const { modelsFolder } = context;
+    const thread = { modelsFolder, model: task.model, versionId: artifact.id };
+    for await (const piece of scorePieces(thread, artifact, pieces)) {
+      const { intervals } = artifact;
+      const reach = Math.min(SOON_WEEKS, intervals);
+      soon.push(probabilityWithin(piece.scored.distribution, intervals, 0, reach));
+      predictions.push(...toPredictions(piece, intervals, FACTS[task.model]));
+    }
+  } finally {
+    duckdb.close();
+  }
+  const percentiles = percentilesOf(joined(soon));
+  predictions.forEach((prediction, row) => {
+    prediction.percentile = percentiles[row] ?? 0;
+  });
+  return predictions;
+}
+
+const SOON_WEEKS = 4;
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
 }
 
 async function featureRows(
   context: ScoringContext,
   task: ModelTask,
   artifact: Artifact,
-): Promise<Dataset> {
+): Promise<string> {
   const file = join(context.store.path("temporary"), `score-${task.model}-${process.pid}.parquet`);
   const offline = await openOfflineStore(context.store);
   try {
@@ -113,12 +156,7 @@ async function featureRows(
   } finally {
     offline.close();
   }
-  const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 300 });
-  try {
-    return await readDataset(duckdb, file, artifact.service.features);
-  } finally {
-    duckdb.close();
-  }
+  return file;
 }
 
 function refuseMismatch(artifact: Artifact, task: ModelTask): void {
@@ -132,23 +170,27 @@ function refuseMismatch(artifact: Artifact, task: ModelTask): void {
 }
 
 function toPredictions(
-  dataset: Dataset,
-  distribution: Float64Array,
+  { rows: dataset, scored }: ScoredPiece,
   intervals: number,
   factNames: Readonly<Record<string, string>>,
 ): NewPrediction[] {
+  const { distribution, base, effects } = scored;
   const width = dataset.featureNames.length;
   const columns = Object.entries(factNames).map(
     ([fact, feature]) => [fact, dataset.featureNames.indexOf(feature)] as const,
   );
-  const reach = Math.min(4, intervals);
-  const soon = probabilityWithin(distribution, intervals, 0, reach);
-  const percentiles = percentilesOf(soon);
   return Array.from({ length: dataset.rows }, (_, row) => {
     const facts: Record<string, number | null> = {};
     for (const [fact, column] of columns) {
       const value = dataset.features[row * width + column] ?? Number.NaN;
-      facts[fact] = Number.isNaN(value) ? null : Math.round(value * 10) / 10;
+      const digits = fact.endsWith("Share") ? 1000 : 10;
+      facts[fact] = Number.isNaN(value) ? null : Math.round(value * digits) / digits;
+    }
+    if (base !== null) {
+      facts[BASE_FACT] = rounded(base);
+      EFFECT_FACTS.forEach((name, group) => {
+        facts[name] = rounded(effects[row * EFFECT_FACTS.length + group] ?? 0);
+      });
     }
     return {
       customerId: dataset.customers[row] ?? 0,
@@ -156,10 +198,14 @@ function toPredictions(
       probabilities: Array.from(
         distribution.subarray(row * (intervals + 1), (row + 1) * (intervals + 1)),
       ),
-      percentile: percentiles[row] ?? 0,
+      percentile: 0,
       facts: facts satisfies Facts,
     };
   });
+}
+
+function rounded(value: number): number {
+  return Math.round(1e4 * value) / 1e4;
 }
 
 /** The share of values at or below each value. */

@@ -450,7 +450,7 @@ describe("collection/import-file", () => {
       expect(
         await attempt({
           ...at({ zone: "UTC" }),
-          products: { pattern: "(", group: { case: "keep", pattern: "(.*)" } },
+          products: { pattern: "(", group: { case: "keep", pattern: "(.*)" }, grain: "product" },
         }),
       ).to.equal("products.pattern");
       expect(historySummary(store).rows).to.equal(0);

@@ -270,6 +270,28 @@ describe("features/offline-store", () => {
     });
   });
 
+  it("takes a category for the product where the mapping says so, and the product where a line names none", async () => {
+    await withStore(async (store, folder) => {
+      const { fields } = shopMapping();
+      const mapping = shopMapping({
+        fields: { ...fields, category: "order" },
+        products: { grain: "category" },
+      });
+      const lines: readonly ShopLine[] = [
+        { user: "u1", product: "1", order: "soap", at: "2024-01-01T00:00:00Z" },
+        { user: "u1", product: "2", order: "soap", at: "2024-01-08T00:00:00Z" },
+        { user: "u1", product: "3", at: "2024-01-01T00:00:00Z" },
+        { user: "u1", product: "3", at: "2024-01-09T00:00:00Z" },
+      ];
+      await importLines(store, folder, lines, mapping);
+      const rows = await build(store, folder, { ...PAIRS, cutoffs: [CUTOFF] });
+      expect(rows.map((row) => [row["product"], row["pair_frequency"]])).to.deep.equal([
+        ["3", 2],
+        ["soap", 2],
+      ]);
+    });
+  });
+
   it("counts browsing where there is some", async () => {
     await withStore(async (store, folder) => {
       await importLines(store, folder, [

@@ -8,7 +8,12 @@ import {
   type HazardSettings,
   trainHazardNetwork,
 } from "../../src/models/hazard-network.ts";
-import { fitPreprocessing, inputMatrix, inputWidth } from "../../src/models/preprocess.ts";
+import {
+  fitPreprocessing,
+  inputsOf,
+  inputWidth,
+  scoreMatrix,
+} from "../../src/models/preprocess.ts";
 import { loadTensorBackend, type TensorBackend } from "../../src/models/tensor-backend.ts";
 import { hazardRows } from "../support/rows.ts";
 
@@ -57,40 +62,44 @@ describe("models/hazard-network", function () {
     expect(first.losses.at(-1)).to.be.below(first.losses[0] ?? 0);
   });
 
-  it("says the same row by row without tensors, in batch, and through model.predict", async () => {
-    const rows = hazardRows(700, 5, 1.5);
-    const { network } = await trainHazardNetwork(backend, rows, 5, {
-      ...SETTINGS,
-      hiddenUnits: [12, 7],
-      members: 1,
-    });
-    const all = logitsOfAll(backend, network, rows);
-    for (let row = 0; row < rows.rows; row += 13) {
-      const one = logitsOfOne(
-        network,
-        rows.featureNames,
-        rows.features.subarray(row * 2, row * 2 + 2),
-      );
-      one.forEach((value, k) => {
-        expect(value).to.be.closeTo(all[row * 5 + k] ?? Number.NaN, 1e-5);
+  for (const hinges of [0, 4]) {
+    it(`says the same row by row without tensors, in batch, and through model.predict, with ${hinges} hinges`, async () => {
+      const rows = hazardRows(700, 5, 1.5);
+      const { network } = await trainHazardNetwork(backend, rows, 5, {
+        ...SETTINGS,
+        hiddenUnits: [12, 7],
+        members: 1,
+        hinges,
       });
-    }
-    const { tf } = backend;
-    const model = defineNetwork(tf, inputWidth(network.preprocessing), 5, [12, 7], 1);
-    const weights = (network.members[0] ?? []).flatMap((layer) => [
-      tf.tensor2d(layer.kernel, [layer.inputs, layer.units]),
-      tf.tensor1d(layer.bias),
-    ]);
-    model.setWeights(weights);
-    const inputs = tf.tensor2d(inputMatrix(network.preprocessing, rows), [
-      rows.rows,
-      inputWidth(network.preprocessing),
-    ]);
-    const predicted = (model.predict(inputs) as typeof inputs).dataSync();
-    predicted.forEach((value, index) => {
-      expect(value).to.be.closeTo(all[index] ?? Number.NaN, 1e-5);
+      const all = logitsOfAll(backend, network, rows);
+      for (let row = 0; row < rows.rows; row += 13) {
+        const one = logitsOfOne(
+          network,
+          rows.featureNames,
+          rows.features.subarray(row * 2, row * 2 + 2),
+        );
+        one.forEach((value, k) => {
+          expect(value).to.be.closeTo(all[row * 5 + k] ?? Number.NaN, 1e-5);
+        });
+      }
+      const { tf } = backend;
+      const model = defineNetwork(tf, inputWidth(network.preprocessing), 5, [12, 7], 1);
+      const weights = (network.members[0] ?? []).flatMap((layer) => [
+        tf.tensor2d(layer.kernel, [layer.inputs, layer.units]),
+        tf.tensor1d(layer.bias),
+      ]);
+      model.setWeights(weights);
+      const scores = scoreMatrix(network.preprocessing, rows);
+      const inputs = tf.tensor2d(inputsOf(network.preprocessing, scores), [
+        rows.rows,
+        inputWidth(network.preprocessing),
+      ]);
+      const predicted = (model.predict(inputs) as typeof inputs).dataSync();
+      predicted.forEach((value, index) => {
+        expect(value).to.be.closeTo(all[index] ?? Number.NaN, 1e-5);
+      });
     });
-  });
+  }
 
   it("leaves no tensors behind", async () => {
     const rows = hazardRows(600, 2, 1);
@@ -129,7 +138,7 @@ describe("models/hazard-network", function () {
     const rows = hazardRows(2000, 2, 1);
     const scaled = { ...rows, features: rows.features.map((value) => value * 1000 + 5) };
     const [plain, other] = [rows, scaled].map((dataset) =>
-      inputMatrix(fitPreprocessing(dataset), dataset),
+      scoreMatrix(fitPreprocessing(dataset), dataset),
     );
     plain?.forEach((value, index) => {
       expect(value).to.be.closeTo(other?.[index] ?? Number.NaN, 2e-3);
@@ -137,11 +146,34 @@ describe("models/hazard-network", function () {
     const preprocessing = fitPreprocessing(rows);
     expect(preprocessing.flags).to.deep.equal([false, true]);
     expect(inputWidth(preprocessing)).to.equal(3);
-    const first = inputMatrix(
+    const first = scoreMatrix(
       preprocessing,
       selectRows(rows, (row) => row === 0),
     );
     expect([first[1], first[2]]).to.deep.equal([0, 1]);
+    const bent = fitPreprocessing(rows, rows.featureNames, 3);
+    expect(inputWidth(bent)).to.equal(3 + 2 * 3);
+    const inputs = inputsOf(bent, Float32Array.of(1, -2, 0));
+    expect(Array.from(inputs.subarray(0, 3))).to.deep.equal([1, -2, 0]);
+    // Hinges at the normal quartiles -0.6745, 0 and 0.6745, times 0.7.
+    [0.7 * 1.67449, 0.7, 0.7 * 0.32551, 0, 0, 0].forEach((value, index) => {
+      expect(inputs[3 + index]).to.be.closeTo(value, 1e-5);
+    });
+  });
+
+  it("learns the same level from a sample that is weighted back", async () => {
+    const rows = hazardRows(20_000, 1, 0.5);
+    const kept = selectRows(rows, (row) => (rows.events[row] ?? -1) >= 0 || row % 4 === 0);
+    const weights = Float32Array.from(kept.events, (event) => (event >= 0 ? 1 : 4));
+    const settings = { ...SETTINGS, members: 1, epochs: 5 };
+    const mean = async (dataset: typeof rows): Promise<number> => {
+      const { network } = await trainHazardNetwork(backend, dataset, 1, settings);
+      const hazards = logitsOfAll(backend, network, rows).map((z) => sigmoid(z));
+      return hazards.reduce((sum, p) => sum + p, 0) / rows.rows;
+    };
+    const share = rows.events.filter((event) => event >= 0).length / rows.rows;
+    expect(await mean({ ...kept, weights })).to.be.closeTo(share, 0.1 * share);
+    expect(await mean(kept)).to.be.greaterThan(1.5 * share);
   });
 
   it("makes distributions that sum to one, and calibrates a wrong level and slope away", () => {
@@ -153,6 +185,9 @@ describe("models/hazard-network", function () {
     const calibration = fitCalibration(wrong, rows, 4);
     expect(calibration.slope).to.be.closeTo(2, 0.15);
     expect(calibration.intercept).to.be.closeTo(-2, 0.15);
+    expect(calibration.tilt).to.be.closeTo(0, 0.1);
+    const tilted = truth.map((hazard, cell) => sigmoid(logit(hazard) + 0.5 - (cell % 4) / 3));
+    expect(fitCalibration(tilted, rows, 4).tilt).to.be.closeTo(1, 0.1);
     expect(
       fitCalibration(
         wrong,
@@ -170,7 +205,7 @@ describe("models/hazard-network", function () {
       1,
       1e-6,
     );
-    const distribution = distributionOf(calibrate(wrong, calibration), 4);
+    const distribution = distributionOf(calibrate(wrong, 4, calibration), 4);
     for (let row = 0; row < 100; row++) {
       const sum = distribution
         .subarray(row * 5, row * 5 + 5)

@@ -26,7 +26,16 @@ import {
   type TrainingContext,
   trainModel,
 } from "../../src/models/index.ts";
-import { currentRun, predictionsOf, scoreAll } from "../../src/predictions/index.ts";
+import {
+  afterSilence,
+  currentRun,
+  eachPrediction,
+  outlookOf,
+  type Prediction,
+  predictionsOf,
+  reasonsOf,
+  scoreAll,
+} from "../../src/predictions/index.ts";
 import { importLines, rhythmicOrders, shopClock, shopMapping } from "../support/shop.ts";
 import { withStore } from "../support/temporary.ts";
 
@@ -56,6 +65,48 @@ async function read(store: Store, file: string): Promise<SqlRow[]> {
   return rows;
 }
 
+/**
+ * Scores as of 28 days before the end of the data and a week later: where there was no order in between, the
+ * later answers are what the earlier ones said they would be after a week's silence; reasons add up.
+ */
+async function answersBySilence(context: TrainingContext, task: ModelTask): Promise<void> {
+  const { store, asOf } = context;
+  const soonAt = async (instant: number): Promise<Map<string, Prediction>> => {
+    await scoreAll({ ...context, asOf: instant }, task);
+    const run = currentRun(store, task.model);
+    return new Map(
+      [...eachPrediction(store, run?.id ?? 0)].map((one) => [
+        `${one.customerId} ${one.product}`,
+        one,
+      ]),
+    );
+  };
+  const soon = (probabilities: readonly number[]): number =>
+    outlookOf(probabilities).withinFourWeeks;
+  const before = await soonAt(asOf - 28 * DAY_MS);
+  const after = await soonAt(asOf - 21 * DAY_MS);
+  let [expected, changed, error, silent] = [0, 0, 0, 0];
+  for (const [key, { probabilities, facts }] of after) {
+    const earlier = before.get(key);
+    if (earlier?.facts["timesBought"] === facts["timesBought"] && earlier !== undefined) {
+      const follows = soon(afterSilence(earlier.probabilities, 7));
+      silent++;
+      expected += follows;
+      changed += Math.abs(follows - soon(earlier.probabilities));
+      error += soon(probabilities) - follows;
+    }
+    if (typeof facts["typicalLogOdds"] === "number") {
+      const told = reasonsOf(facts).reduce((sum, { effect }) => sum + (effect ?? 0), 0);
+      const p = soon(probabilities);
+      expect(1 / (1 + Math.exp(-facts["typicalLogOdds"] - told))).to.be.closeTo(p, 1e-4);
+    }
+  }
+  expect(silent).to.be.above(20);
+  expect(changed / silent).to.be.above(0.01);
+  // On the whole stream what was forecast for after the silence is what is then answered.
+  expect(Math.abs(error / silent)).to.be.below(0.35 * (expected / silent));
+}
+
 describe("models/train", function () {
   this.timeout(120_000);
 
@@ -73,7 +124,11 @@ describe("models/train", function () {
         "recency",
         "personal-gap",
         "product-gap",
+        "aggregate-time",
         "poisson-gamma",
+        "modified-poisson-gamma",
+        "bg-nbd",
+        "bg-cnbd-k",
         "logistic-hazard",
       ]);
       for (const [name, system] of Object.entries(report.systems)) {
@@ -108,6 +163,8 @@ describe("models/train", function () {
         backend: backend.name,
         champion: artifact.system,
       });
+
+      await answersBySilence(context, task);
 
       const again = await trainModel(context, task);
       expect(again.artifact.id).to.equal(artifact.id);

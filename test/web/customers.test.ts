@@ -76,6 +76,9 @@ describe("a customer's predictions", () => {
       const prediction = {
         percentile: 0.75,
         facts: { daysSinceLastPurchase: 31, meanGapDays: null },
+        // Two weeks hold 75% of the 0.28, and two thirds of the 0.21: 80% takes all three.
+        window: { from: "2011-12-10T00:00:00Z", to: "2011-12-31T00:00:00Z" },
+        reasons: [],
       };
       const weeks = (...probabilities: number[]): object[] =>
         [
@@ -95,6 +98,8 @@ describe("a customer's predictions", () => {
               weeks: weeks(0.04, 0.12, 0.07),
               within4Weeks: 0.28,
               laterOrNever: 0.72,
+              expectedWeek: 1.75,
+              rank: 1,
               ...prediction,
             },
             {
@@ -103,6 +108,8 @@ describe("a customer's predictions", () => {
               weeks: weeks(0.02, 0.07, 0.07),
               within4Weeks: 0.21,
               laterOrNever: 0.79,
+              expectedWeek: 2,
+              rank: 2,
               ...prediction,
             },
           ],

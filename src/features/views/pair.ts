@@ -27,7 +27,7 @@ export const pairPurchases: FeatureView = {
       meaning: "days since the product was first bought",
     }),
     count({ name: "pair_frequency", meaning: "days on which the product was bought, ever" }),
-    ...perWindow(["30d", "90d", "365d"], (within) =>
+    ...perWindow(["30d", "60d", "90d", "180d", "365d"], (within) =>
       count(
         {
           name: `pair_frequency_${within}`,
@@ -76,6 +76,37 @@ export const pairPurchases: FeatureView = {
         meaning: "order days of the customer since the product was last bought",
       },
       "orders_after",
+    ),
+    ...[1, 2, 10, 20].map((orders) =>
+      count(
+        {
+          name: `pair_frequency_${orders}_orders`,
+          meaning:
+            orders === 1
+              ? "whether the customer's last order day held the product"
+              : `how many of the customer's last ${orders} order days held the product`,
+        },
+        { where: isWithin("orders_after", 0, orders) },
+      ),
+    ),
+    value(
+      "mean",
+      {
+        name: "pair_gap_mean_orders",
+        unit: "count",
+        meaning:
+          "mean number of the customer's order days from one purchase of the product to the next",
+      },
+      "orders_since",
+    ),
+    value(
+      "maximum",
+      {
+        name: "pair_gap_max_orders",
+        unit: "count",
+        meaning: "most order days of the customer from one purchase of the product to the next",
+      },
+      "orders_since",
     ),
     count(
       {
@@ -142,6 +173,15 @@ export const pairDerived: readonly DerivedFeature[] = [
     expression: ratio("pair_recency_days", atLeast("product_gap_mean_days", 1)),
     unit: "ratio",
     meaning: "silence over the mean gap that all customers leave between purchases of the product",
+    whenUnknown: null,
+  },
+  {
+    entity: "pair",
+    name: "pair_overdue_orders_ratio",
+    expression: ratio("pair_orders_skipped", atLeast("pair_gap_mean_orders", 1)),
+    unit: "ratio",
+    meaning:
+      "order days without the product over the mean number from one purchase of it to the next",
     whenUnknown: null,
   },
   {

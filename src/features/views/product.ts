@@ -9,6 +9,7 @@ import {
   gapFeatures,
   perWindow,
   share,
+  shareOfAll,
   spoken,
   sum,
   value,
@@ -32,6 +33,15 @@ export const productSales: FeatureView = {
         {
           name: `product_sales_${within}`,
           meaning: `customer-days on which it was bought in the ${spoken(within)}`,
+        },
+        { within },
+      ),
+    ),
+    ...perWindow(["28d", "84d"], (within) =>
+      shareOfAll(
+        {
+          name: `product_sales_share_${within}`,
+          meaning: `its share of all products' customer-days of the ${spoken(within)}: season and growth of the shop leave it as it is`,
         },
         { within },
       ),

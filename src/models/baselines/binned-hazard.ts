@@ -32,13 +32,13 @@ export function fitBinnedHazard(
   const happened = new Float64Array(bins * intervals);
   const atRisk = new Float64Array(bins * intervals);
   const all = { happened: new Float64Array(intervals), atRisk: new Float64Array(intervals) };
-  eachAtRisk(dataset, intervals, (row, interval, isEvent) => {
+  eachAtRisk(dataset, intervals, (row, interval, isEvent, weight) => {
     const cell = binOf(edges, column[row] ?? Number.NaN) * intervals + interval;
-    atRisk[cell] = (atRisk[cell] ?? 0) + 1;
-    all.atRisk[interval] = (all.atRisk[interval] ?? 0) + 1;
+    atRisk[cell] = (atRisk[cell] ?? 0) + weight;
+    all.atRisk[interval] = (all.atRisk[interval] ?? 0) + weight;
     if (isEvent) {
-      happened[cell] = (happened[cell] ?? 0) + 1;
-      all.happened[interval] = (all.happened[interval] ?? 0) + 1;
+      happened[cell] = (happened[cell] ?? 0) + weight;
+      all.happened[interval] = (all.happened[interval] ?? 0) + weight;
     }
   });
   const hazards = Array.from(happened, (count, cell) => {

@@ -3,16 +3,25 @@ import { type Dataset, featureColumn } from "../dataset.ts";
 /**
  * Poisson purchases whose rate is gamma-distributed over pairs (Bhagat et al. 2018, "Buy It Again",
  * the PG model): after `frequency` purchases in `tenure` days the rate is gamma(shape + frequency,
- * scale + tenure), so the chance of silence over a span has a closed form.
+ * scale + tenure), so the chance of silence over a span has a closed form. With `rhythm` it is their
+ * modified model (MPG): until twice the mean gap has passed since the last purchase, the silence counts as
+ * twice its distance from the mean gap, so that the rate peaks when the gap is over.
  */
 export interface PoissonGamma {
   readonly frequencyFeature: string;
   readonly tenureFeature: string;
+  readonly rhythm?: Rhythm;
   readonly intervals: number;
   readonly intervalDays: number;
   readonly shape: number;
   /** In days. */
   readonly scale: number;
+}
+
+/** The features that tell the silence and the mean gap, in days. */
+export interface Rhythm {
+  readonly recencyFeature: string;
+  readonly gapFeature: string;
 }
 
 const SAMPLE = 20_000;
@@ -22,17 +31,18 @@ export function fitPoissonGamma(
   dataset: Dataset,
   intervals: number,
   intervalDays: number,
-  features: { readonly frequency: string; readonly tenure: string },
+  features: { readonly frequency: string; readonly tenure: string; readonly rhythm?: Rhythm },
 ): PoissonGamma {
   const frequency = knownOrZero(dataset, features.frequency);
-  const tenure = knownOrZero(dataset, features.tenure);
   const stride = Math.max(1, Math.floor(dataset.rows / SAMPLE));
   const base = {
     frequencyFeature: features.frequency,
     tenureFeature: features.tenure,
+    ...(features.rhythm === undefined ? {} : { rhythm: features.rhythm }),
     intervals,
     intervalDays,
   };
+  const exposure = exposureOf(base, dataset);
   const loss = (logShape: number, logScale: number): number => {
     const shape = Math.exp(logShape);
     const scale = Math.exp(logScale);
@@ -41,10 +51,13 @@ export function fitPoissonGamma(
       const event = dataset.events[row] ?? -1;
       const seen = Math.min(intervals, event >= 0 ? event : (dataset.observed[row] ?? 0));
       const k = shape + (frequency[row] ?? 0);
-      const t = scale + (tenure[row] ?? 0);
-      sum -= k * Math.log(t / (t + seen * intervalDays));
+      const weight = dataset.weights?.[row] ?? 1;
+      for (let interval = 0; interval < seen; interval++) {
+        const t = scale + exposure(row, interval);
+        sum -= weight * k * Math.log(t / (t + intervalDays));
+      }
       if (event >= 0) {
-        sum -= Math.log(intervalHazard(k, t, event, intervalDays));
+        sum -= weight * Math.log(intervalHazard(k, scale + exposure(row, event), intervalDays));
       }
     }
     return sum;
@@ -79,13 +92,13 @@ export function fitPoissonGamma(
 /** The model's hazards for every row, rows × intervals. */
 export function poissonGammaHazards(model: PoissonGamma, dataset: Dataset): Float64Array {
   const frequency = knownOrZero(dataset, model.frequencyFeature);
-  const tenure = knownOrZero(dataset, model.tenureFeature);
+  const exposure = exposureOf(model, dataset);
   const result = new Float64Array(dataset.rows * model.intervals);
   for (let row = 0; row < dataset.rows; row++) {
     const k = model.shape + (frequency[row] ?? 0);
-    const t = model.scale + (tenure[row] ?? 0);
     for (let interval = 0; interval < model.intervals; interval++) {
-      result[row * model.intervals + interval] = intervalHazard(k, t, interval, model.intervalDays);
+      const t = model.scale + exposure(row, interval);
+      result[row * model.intervals + interval] = intervalHazard(k, t, model.intervalDays);
     }
   }
   return result;
@@ -96,8 +109,30 @@ function knownOrZero(dataset: Dataset, feature: string): Float32Array {
   return featureColumn(dataset, feature).map((value) => (Number.isNaN(value) ? 0 : value));
 }
 
-/** P(a purchase in interval `interval` | none before) at gamma(k, t): one minus the ratio of the silences. */
-function intervalHazard(k: number, t: number, interval: number, intervalDays: number): number {
-  const before = t + interval * intervalDays;
-  return -Math.expm1(k * Math.log(before / (before + intervalDays)));
+/** Days that count against a row's purchases at the start of an interval, if it is silent until then. */
+function exposureOf(
+  model: Pick<PoissonGamma, "tenureFeature" | "rhythm" | "intervalDays">,
+  dataset: Dataset,
+): (row: number, interval: number) => number {
+  const { rhythm, intervalDays } = model;
+  const tenure = knownOrZero(dataset, model.tenureFeature);
+  const plain = (row: number, interval: number): number =>
+    (tenure[row] ?? 0) + interval * intervalDays;
+  if (rhythm === undefined) {
+    return plain;
+  }
+  const recency = knownOrZero(dataset, rhythm.recencyFeature);
+  const gap = knownOrZero(dataset, rhythm.gapFeature);
+  return (row, interval) => {
+    const silence = (recency[row] ?? 0) + interval * intervalDays;
+    const mean = gap[row] ?? 0;
+    return silence < 2 * mean
+      ? (tenure[row] ?? 0) - (recency[row] ?? 0) + 2 * Math.abs(mean - silence)
+      : plain(row, interval);
+  };
+}
+
+/** P(a purchase within an interval | none before) at gamma(k, t): one minus the ratio of the silences. */
+function intervalHazard(k: number, t: number, intervalDays: number): number {
+  return -Math.expm1(k * Math.log(t / (t + intervalDays)));
 }

@@ -1,11 +1,13 @@
 import { z } from "zod";
-import { DAY_MS, type Store, toIso } from "../../base/index.ts";
+import { DAY_MS, type Store, toIso, WEEK_MS } from "../../base/index.ts";
 import { type Customer, findCustomer, listCustomers } from "../../customers/index.ts";
 import {
   currentRun,
+  outlookOf,
   type Prediction,
   type PredictionRun,
   predictionsOf,
+  reasonsOf,
 } from "../../predictions/index.ts";
 import { coveredWeeks, weekProbability } from "../../segments/index.ts";
 import {
@@ -64,7 +66,31 @@ const repurchase = z.strictObject({
         .meta({ description: "by ISO week; of the first only what is left of it after asOf" }),
       within4Weeks: probability.meta({ description: "within 28 days after asOf" }),
       laterOrNever: probability,
+      expectedWeek: z.number().nullable().meta({
+        description: "mean week from asOf on (1 is the first) of a purchase within the horizon",
+      }),
+      window: z
+        .strictObject({ from: instant, to: instant.meta({ description: "exclusive" }) })
+        .nullable()
+        .meta({
+          description: "the shortest run of weeks with 80% of the probability within the horizon",
+        }),
+      rank: count.meta({
+        description: "among the customer's products, by within4Weeks; 1 is first",
+      }),
       facts,
+      reasons: z
+        .array(
+          z.strictObject({
+            about: z.enum(["rhythm", "customer", "product"]),
+            text: z.string().meta({ example: "every 31 ± 4 days, last bought 29 days ago" }),
+            effect: z.number().nullable().meta({
+              description:
+                "what it adds to the log odds of within4Weeks; with facts.typicalLogOdds the effects add up to them; null where a baseline answered",
+            }),
+          }),
+        )
+        .meta({ description: "the strongest first" }),
     }),
   ),
 });
@@ -140,26 +166,43 @@ function repurchaseAnswer(
     ? null
     : {
         ...stampsOf(run),
-        predictions: predictionsOf(store, run.id, customerId).map((prediction) => ({
+        predictions: rankedPredictions(store, run, customerId).map(({ prediction, rank }) => ({
           product: prediction.product,
           productName: prediction.productName,
           percentile: prediction.percentile,
           ...weeksOf(run, prediction),
+          rank,
           facts: prediction.facts,
+          reasons: reasonsOf(prediction.facts),
         })),
       };
 }
 
 type RepurchasePrediction = Answer<z.output<typeof repurchase>>["predictions"][number];
 
-const SOON_WEEKS = 4;
+/** A customer's predictions, the most probable within four weeks first; as probable ones share a rank. */
+function rankedPredictions(
+  store: Store,
+  run: PredictionRun,
+  customerId: number,
+): { readonly prediction: Prediction; readonly rank: number }[] {
+  const found = predictionsOf(store, run.id, customerId);
+  const soonest = found.map(({ probabilities }) => outlookOf(probabilities).withinFourWeeks);
+  return found.map((prediction, index) => ({
+    prediction,
+    rank: 1 + soonest.filter((p) => p > (soonest[index] ?? 0)).length,
+  }));
+}
 
 function weeksOf(
   run: PredictionRun,
   { probabilities }: Prediction,
-): Pick<RepurchasePrediction, "weeks" | "within4Weeks" | "laterOrNever"> {
+): Pick<
+  RepurchasePrediction,
+  "weeks" | "within4Weeks" | "laterOrNever" | "expectedWeek" | "window"
+> {
   const intervals = probabilities.length - 1;
-  const soon = probabilities.slice(0, Math.min(SOON_WEEKS, intervals));
+  const { withinFourWeeks, laterOrNever, expectedWeek, window } = outlookOf(probabilities);
   return {
     weeks: coveredWeeks(run.asOfMs, intervals).map((week) => ({
       week: week.id,
@@ -167,8 +210,16 @@ function weeksOf(
       to: toIso(week.end),
       probability: rounded(weekProbability(probabilities, week)),
     })),
-    within4Weeks: rounded(soon.reduce((sum, weekly) => sum + weekly, 0)),
-    laterOrNever: probabilities[intervals] ?? 0,
+    within4Weeks: rounded(withinFourWeeks),
+    laterOrNever,
+    expectedWeek: expectedWeek === null ? null : Math.round(100 * expectedWeek) / 100,
+    window:
+      window === null
+        ? null
+        : {
+            from: toIso(run.asOfMs + (window.fromWeek - 1) * WEEK_MS),
+            to: toIso(run.asOfMs + window.toWeek * WEEK_MS),
+          },
   };
 }
 

@@ -1,0 +1,19 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { type Dataset, loadArtifact, loadTensorBackend, type ModelName } from "../models/index.ts";
+import { type ScoredRows, scoreRows } from "./score-rows.ts";
+
+/** What a scoring thread is told at its start. */
+export interface ScoringThread {
+  readonly modelsFolder: string;
+  readonly model: ModelName;
+  readonly versionId: string;
+}
+
+const { modelsFolder, model, versionId } = workerData as ScoringThread;
+const artifact = loadArtifact(modelsFolder, model, versionId);
+const backend = await loadTensorBackend();
+
+parentPort?.on("message", (rows: Dataset) => {
+  const scored: ScoredRows = scoreRows(backend, artifact, rows);
+  parentPort?.postMessage(scored);
+});
