@@ -8,6 +8,7 @@ import type {
 } from "./feature-view.ts";
 import type { Relation } from "./relation.ts";
 import { browse } from "./relations/browse.ts";
+import { moment } from "./relations/moment.ts";
 import { numberedPurchase } from "./relations/numbered-purchase.ts";
 import { purchase } from "./relations/purchase.ts";
 import { refund } from "./relations/refund.ts";
@@ -21,6 +22,7 @@ import {
   customerBrowsing,
   customerBrowsingDays,
   customerCarts,
+  customerMoments,
   customerSessions,
 } from "./views/browsing.ts";
 import {
@@ -53,7 +55,7 @@ export interface Catalogue {
 
 /** Herkoop's own catalogue, in the order in which features are listed. */
 export const CATALOGUE: Catalogue = {
-  relations: [purchase, numberedPurchase, refund, browse, sessionEvent, shopping, touch],
+  relations: [purchase, numberedPurchase, refund, browse, sessionEvent, moment, shopping, touch],
   views: [
     pairPurchases,
     pairBrowsing,
@@ -65,6 +67,7 @@ export const CATALOGUE: Catalogue = {
     customerBrowsing,
     customerBrowsingDays,
     customerSessions,
+    customerMoments,
     customerBrowsedProducts,
     customerBrowsedCategories,
     customerCarts,

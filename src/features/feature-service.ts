@@ -91,11 +91,17 @@ export const repurchaseService: FeatureService = {
   ],
 };
 
+/**
+ * Hour and weekday tell single visits apart rather than what makes people buy: a model learns them by heart
+ * (docs/decisions/0014).
+ */
+const OF_THE_CLOCK = /^cutoff_|_(weekend|morning|evening)_share$/;
+
 export const intentService: FeatureService = {
   name: "conversion_intent",
-  version: 2,
+  version: 3,
   entity: "customer",
-  features: wholeService("customer").features.filter((name) => !name.startsWith("cutoff_year")),
+  features: wholeService("customer").features.filter((name) => !OF_THE_CLOCK.test(name)),
 };
 
 /** Services that models read. */
