@@ -286,6 +286,24 @@ export const customerMoments: FeatureView = {
       },
       "events",
     ),
+    value(
+      "last",
+      {
+        name: "moment_value_last",
+        unit: "amount",
+        meaning: "sum of the prices of what was looked at at the last instant with browsing",
+      },
+      "value",
+    ),
+    sum(
+      {
+        name: "moment_value_30m",
+        unit: "amount",
+        meaning: "sum of the prices of what was looked at in the last 30 minutes",
+      },
+      "value",
+      { within: "30m" },
+    ),
     daysSinceFirst({
       name: "browsing_tenure_days",
       meaning: "days since the first browsing event of 90 days",
@@ -300,7 +318,7 @@ export const customerBrowsedProducts: FeatureView = {
   entity: "customer",
   relation: "browse",
   per: ["product"],
-  features: perWindow(WINDOWS, (within) =>
+  features: perWindow(["5m", "30m", ...WINDOWS], (within) =>
     count(
       {
         name: `browsed_products_${within}`,
@@ -354,6 +372,23 @@ export const customerCarts: FeatureView = {
 };
 
 export const browsingDerived: readonly DerivedFeature[] = [
+  {
+    entity: "customer",
+    name: "moment_price_last",
+    expression: ratio("moment_value_last", "moment_events_last"),
+    unit: "amount",
+    meaning: "mean price of what was looked at at the last instant with browsing",
+    whenUnknown: null,
+  },
+  {
+    entity: "customer",
+    name: "moment_repeats_30m",
+    expression: ratio("moment_events_30m", "browsed_products_30m"),
+    unit: "ratio",
+    meaning:
+      "browsing events over different products of the last 30 minutes: how often each was looked at",
+    whenUnknown: null,
+  },
   {
     entity: "customer",
     name: "browsing_trend",
