@@ -114,3 +114,15 @@ export function identifierTypes(store: Store): string[] {
     .all();
   return [...new Set([...IDENTIFIER_TYPES, ...seen])].sort(compareIdentifierTypes);
 }
+
+/** The customers of whom more is known than an anonymous id. */
+export function knownCustomerNumbers(store: Store): ReadonlySet<number> {
+  return new Set(
+    store.sqlite
+      .prepare<[], number>(
+        "SELECT DISTINCT customer_id FROM identifier WHERE customer_id IS NOT NULL AND type <> 'anonymous_id'",
+      )
+      .pluck()
+      .all(),
+  );
+}

@@ -7,6 +7,7 @@ export {
   findCustomer,
   findCustomerId,
   identifierTypes,
+  knownCustomerNumbers,
   listCustomers,
   openCustomerIds,
   openCustomerNumbers,

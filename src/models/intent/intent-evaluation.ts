@@ -21,6 +21,8 @@ export interface TestedCandidate {
 export interface IntentEvaluation {
   readonly test: IntentRows;
   readonly trainingRows: number;
+  /** The latest of these, on which systems were calibrated. */
+  readonly calibrationRows: number;
   readonly tested: ReadonlyMap<string, TestedCandidate>;
   readonly champion: string;
   readonly bestBaseline: string;
@@ -67,6 +69,9 @@ export async function evaluateIntent(
   return {
     test,
     trainingRows: training.dataset.rows,
+    calibrationRows: training.dataset.cutoffs.filter(
+      (cutoff) => cutoff >= testFrom - task.calibrationMs,
+    ).length,
     tested,
     ...verdictOf(task, test, tested),
   };

@@ -51,7 +51,7 @@ export async function trainIntentNetwork(
     const model = defineIntentNetwork(
       backend.tf,
       inputWidth(inputs),
-      task.rates,
+      rates,
       settings.hiddenUnits,
       seed,
     );
