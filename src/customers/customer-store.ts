@@ -126,3 +126,22 @@ export function knownCustomerNumbers(store: Store): ReadonlySet<number> {
       .all(),
   );
 }
+
+/** Finds whose an identifier is, by its number, and whether that person agreed to a purpose; unknown is no. */
+export function openOwners(store: Store): {
+  ownerOf(identifierId: number): number | undefined;
+  isGranted(customerId: number, purpose: string): boolean;
+} {
+  const owner = store.sqlite
+    .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
+    .pluck();
+  const granted = store.sqlite
+    .prepare<[number, string], number>(
+      "SELECT 1 FROM consent WHERE customer_id = ? AND purpose = ? AND status = 'granted'",
+    )
+    .pluck();
+  return {
+    ownerOf: (identifierId) => owner.get(identifierId) ?? undefined,
+    isGranted: (customerId, purpose) => granted.get(customerId, purpose) !== undefined,
+  };
+}

@@ -11,6 +11,7 @@ export {
   listCustomers,
   openCustomerIds,
   openCustomerNumbers,
+  openOwners,
 } from "./customer-store.ts";
 export type { TakenLine, TakenLines } from "./desk-store.ts";
 export {

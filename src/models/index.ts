@@ -6,6 +6,12 @@ export type { Dataset } from "./dataset.ts";
 export { readDataset } from "./dataset-store.ts";
 export { distributionOf, probabilityWithin, sigmoid } from "./distribution.ts";
 export { lastJudgeableCutoff } from "./evaluation.ts";
+export {
+  type IntentAnswer,
+  type IntentReason,
+  type OneIntent,
+  prepareIntent,
+} from "./intent/index.ts";
 export { hazardsOf } from "./predictor.ts";
 export { cutPool, type PruningCut, type PruningPoint, type PruningRequest } from "./pruning.ts";
 export {
@@ -13,6 +19,7 @@ export {
   getVersion,
   listVersions,
   type ModelVersion,
+  openChampionId,
   parseModelName,
 } from "./registry-store.ts";
 export type { Report } from "./report.ts";
@@ -24,5 +31,5 @@ export {
   repurchaseTask,
   type TaskOptions,
 } from "./task.ts";
-export { loadTensorBackend } from "./tensor-backend.ts";
+export { loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
 export { type TrainingContext, trainModel } from "./train.ts";

@@ -1,5 +1,10 @@
 /** Predictions: what comes next for everybody, stamped with who said it and how fresh it is. */
 export {
+  type Crossing,
+  type LiveIntent,
+  openLiveIntent,
+} from "./live-intent.ts";
+export {
   currentRun,
   eachPrediction,
   type Facts,

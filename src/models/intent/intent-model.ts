@@ -80,7 +80,8 @@ export function percentileAmong({ quantiles }: Pick<IntentModel, "quantiles">, p
   return (above - 1 + (p - low) / (high - low)) / last;
 }
 
-function oneRow(featureNames: readonly string[], features: Float32Array): Dataset {
+/** A data set of one row whose outcome is not known. */
+export function oneRow(featureNames: readonly string[], features: Float32Array): Dataset {
   return {
     featureNames,
     rows: 1,
