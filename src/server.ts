@@ -6,6 +6,7 @@ import {
   eventLoopLoad,
   type Load,
   messageOf,
+  openCheckpointer,
   ServiceError,
   systemEvery,
 } from "./base/index.ts";
@@ -24,6 +25,7 @@ export interface RunningServer {
 
 const SEAL_INTERVAL_MS = 60_000;
 const RESOLVE_INTERVAL_MS = 50;
+const CHECKPOINT_INTERVAL_MS = 5_000;
 
 /** Longer than a process under a flood works in one turn: it would close connections on which requests wait. */
 const KEEP_ALIVE_MS = 30_000;
@@ -58,6 +60,8 @@ export async function startServer(
   const seal = sealing(service);
   const materialise = materialising(service);
   const stopSealing = every(SEAL_INTERVAL_MS, () => void seal().then(materialise));
+  const checkpointer = openCheckpointer(store.sqlite);
+  const stopCheckpoints = every(CHECKPOINT_INTERVAL_MS, () => void checkpointer.run());
   const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(load, resolve));
   return {
     url: `http://${host}:${address.port}`,
@@ -71,6 +75,8 @@ export async function startServer(
         server.closeIdleConnections();
       });
       stopResolving();
+      stopCheckpoints();
+      await checkpointer.close();
       while (resolve());
       await seal();
       await materialise.ended();

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { type DuckDb, literal } from "../../src/base/index.ts";
 
 /**
@@ -35,6 +36,15 @@ export interface Measured {
 /** This process's own so far. */
 export function peakMiB(): number {
   return process.resourceUsage().maxRSS / 1024;
+}
+
+/** Another process's so far; 0 where the system does not tell. */
+export function peakMiBOf(pid: number): number {
+  const status = `/proc/${pid}/status`;
+  const [, kib = "0"] = existsSync(status)
+    ? (/VmHWM:\s+(\d+) kB/.exec(readFileSync(status, "utf8")) ?? [])
+    : [];
+  return Number(kib) / 1024;
 }
 
 /** What a Parquet file of features sums up to. */

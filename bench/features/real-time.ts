@@ -2,10 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
-import { openStore, seededRandom, systemClock } from "../../src/base/index.ts";
-import { createCollector, createWriteKey } from "../../src/collection/index.ts";
-import { resolveInbox } from "../../src/customers/index.ts";
+import { systemClock } from "../../src/base/index.ts";
+import { peakMiBOf } from "./measured.ts";
 import { quantilesOf } from "./quantiles.ts";
+import { anyShopper, atRate, call, openShop, SHOPPERS } from "./shoppers.ts";
 
 /**
  * An API with customers of 500 recent events each; so many events a second arrive over HTTP, each at its time
@@ -13,57 +13,9 @@ import { quantilesOf } from "./quantiles.ts";
  * answered. As many readers ask without an event before. Prints quantiles in ms, from the sending on.
  */
 const [folder = "", perSecond = "500", seconds = "20"] = process.argv.slice(2);
-const CUSTOMERS = 200;
-const EVENTS_EACH = 500;
-const DAY_MS = 86_400_000;
 const HERKOOP = join(import.meta.dirname, "..", "..", "bin", "herkoop.js");
-const EVENTS = [
-  "Product Viewed",
-  "Product Viewed",
-  "Product Added",
-  "Products Searched",
-  "Order Completed",
-];
-
-const random = seededRandom(7);
-let numbered = 0;
-
-function call(user: number, at: number): object {
-  const event = EVENTS[random.below(EVENTS.length)] ?? "";
-  const product = {
-    product_id: `p${random.below(300)}`,
-    category: `c${random.below(20)}`,
-    price: 9.95,
-    quantity: 1,
-  };
-  return {
-    type: "track",
-    event,
-    userId: `u${user}`,
-    messageId: `m${++numbered}`,
-    timestamp: new Date(at).toISOString(),
-    properties:
-      event === "Order Completed" ? { order_id: `o${numbered}`, products: [product] } : product,
-  };
-}
-
-async function fill(): Promise<string> {
-  const store = await openStore(folder);
-  const { key } = createWriteKey(store, systemClock, "shop");
-  const collector = createCollector(store, systemClock);
-  const now = systemClock.now();
-  for (let user = 0; user < CUSTOMERS; user++) {
-    const calls = Array.from({ length: EVENTS_EACH }, () =>
-      call(user, now - random.below(60 * DAY_MS)),
-    );
-    await collector.collect({ source: "shop", calls });
-  }
-  resolveInbox(store, systemClock);
-  store.close();
-  return key;
-}
-
-const key = await fill();
+const { store, key } = await openShop(folder);
+store.close();
 const server = spawn(process.execPath, [HERKOOP, "--store", folder, "serve", "--port", "0"], {
   stdio: ["ignore", "pipe", "ignore"],
 });
@@ -103,7 +55,7 @@ const vector = (user: number): Promise<string> =>
   send("GET", `/v1/customers/user_id/u${user}/features?service=conversion_intent`);
 
 async function eventThenVector(): Promise<number> {
-  const user = random.below(CUSTOMERS);
+  const user = anyShopper();
   const body = Buffer.from(JSON.stringify(call(user, systemClock.now())));
   const started = performance.now();
   await send("POST", "/v1/track", body);
@@ -112,24 +64,10 @@ async function eventThenVector(): Promise<number> {
 }
 
 async function vectorAlone(): Promise<number> {
-  const user = random.below(CUSTOMERS);
+  const user = anyShopper();
   const started = performance.now();
   await vector(user);
   return performance.now() - started;
-}
-
-/** Begins work so many times a second, each at its time, and gathers how long each took. */
-async function atRate(rate: number, until: number, work: () => Promise<number>): Promise<number[]> {
-  const running: Promise<number>[] = [];
-  const started = performance.now();
-  while (performance.now() - started < until * 1_000) {
-    const due = Math.floor(((performance.now() - started) / 1_000) * rate) + 1;
-    while (running.length < due) {
-      running.push(work());
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  return Promise.all(running);
 }
 
 for (let round = 0; round < 300; round++) {
@@ -140,13 +78,15 @@ for (let round = 0; round < 2_000; round++) {
   alone.push(await vectorAlone());
 }
 const together = await atRate(Number(perSecond), Number(seconds), eventThenVector);
+const peak = peakMiBOf(server.pid ?? 0);
 agent.destroy();
 server.kill("SIGKILL");
 await once(server, "close");
 process.stdout.write(
   `${JSON.stringify({
-    eventsPerSecond: Math.round(together.length / Number(seconds)),
+    customers: SHOPPERS,
     read: quantilesOf(alone),
-    eventToVector: quantilesOf(together),
+    writeAndRead: quantilesOf(together),
+    peakMiB: peak,
   })}\n`,
 );

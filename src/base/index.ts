@@ -8,6 +8,7 @@ export {
   parseInstant,
   WEEK_MS,
 } from "./calendar.ts";
+export { type Checkpointer, openCheckpointer } from "./checkpoint.ts";
 export { type Clock, fixedClock, systemClock, toIso } from "./clock.ts";
 export { type DuckDb, literal, openDuckDb, quoted, type SqlRow, type SqlValue } from "./duckdb.ts";
 export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
@@ -38,7 +39,7 @@ export {
   viewStatement,
   writeStatement,
 } from "./spark-text.ts";
-export { type Sqlite, statementOf } from "./sqlite.ts";
+export { type Sqlite, statementOf, withoutWaiting } from "./sqlite.ts";
 export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

@@ -29,6 +29,19 @@ export function openSqlite(file: string): Sqlite {
   return database;
 }
 
+/**
+ * Commits without waiting for the disk, where what is written can be made again or is flushed before anybody
+ * is told of it (`Store.flush`).
+ */
+export function withoutWaiting<T>(sqlite: Sqlite, work: () => T): T {
+  sqlite.pragma("synchronous = NORMAL");
+  try {
+    return work();
+  } finally {
+    sqlite.pragma("synchronous = FULL");
+  }
+}
+
 const prepared = new WeakMap<Sqlite, Map<string, Database.Statement>>();
 
 /** A statement of a connection, prepared on first use: for what is asked too often to prepare each time. */

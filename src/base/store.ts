@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type DuckDb, openDuckDb, SPILL } from "./duckdb.ts";
+import { openLogFlush } from "./log-flush.ts";
 import { migrate } from "./migrate.ts";
 import { isRunning } from "./running.ts";
 import { openSqlite, type Sqlite } from "./sqlite.ts";
@@ -25,13 +26,17 @@ export interface Store {
     readonly memoryLimitMiB?: number;
     readonly threads?: number;
   }): Promise<DuckDb>;
+  /** Resolves once everything that was committed before the call would survive a power cut. */
+  flush(): Promise<void>;
   close(): void;
 }
 
 /** Opens (and where needed creates and migrates) the store in a folder. */
 export async function openStore(folder: string): Promise<Store> {
   mkdirSync(folder, { recursive: true });
-  const sqlite = openSqlite(join(folder, "herkoop.sqlite"));
+  const file = join(folder, "herkoop.sqlite");
+  const sqlite = openSqlite(file);
+  const log = openLogFlush(file);
   await migrate(sqlite);
   const own = openTemporary(join(folder, "temporary"));
   const path: Store["path"] = (name) => {
@@ -44,7 +49,9 @@ export async function openStore(folder: string): Promise<Store> {
     sqlite,
     path,
     openDuckDb: (options = {}) => openDuckDb({ temporaryFolder: path("temporary"), ...options }),
+    flush: () => log.flush(),
     close: () => {
+      log.close();
       sqlite.close();
       rmSync(own, { recursive: true, force: true });
     },

@@ -1,4 +1,4 @@
-import type { Clock, Store } from "../base/index.ts";
+import { type Clock, type Store, withoutWaiting } from "../base/index.ts";
 import { eventLines } from "./event-lines.ts";
 import { type Arrival, type ArrivedBatch, type Novelty, openInbox } from "./inbox-store.ts";
 import { learnImports, openPendingImports } from "./known-import-store.ts";
@@ -41,16 +41,22 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** A collector over a store; requests that arrive in the same turn of the event loop share a commit. */
+/**
+ * A collector over a store; requests that arrive in the same turn of the event loop share a commit, and those of
+ * several turns a flush.
+ */
 export function createCollector(store: Store, clock: Clock): Collector {
   const inbox = openInbox(store);
   let waiting: Waiting[] = [];
-  const flush = (): void => {
+  const append = async (): Promise<void> => {
     const together = waiting;
     waiting = [];
     let novelty: Novelty;
     try {
-      novelty = inbox.append(together.map(({ batch }) => batch));
+      novelty = withoutWaiting(store.sqlite, () =>
+        inbox.append(together.map(({ batch }) => batch)),
+      );
+      await store.flush();
     } catch (error) {
       for (const { reject } of together) {
         reject(error);
@@ -70,7 +76,7 @@ export function createCollector(store: Store, clock: Clock): Collector {
       const arrivals = calls.map((call) => arrivalOf(call, envelope));
       const isNew = await new Promise<Novelty[number]>((resolve, reject) => {
         if (waiting.length === 0) {
-          setImmediate(flush);
+          setImmediate(() => void append());
         }
         waiting.push({ batch: { source, receivedAt, arrivals }, resolve, reject });
       });

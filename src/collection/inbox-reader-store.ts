@@ -23,6 +23,15 @@ export function inboxLinesAfter(sqlite: Sqlite, sequence: number, limit: number)
     .map((row) => ({ ...row, isClaim: row.isClaim === 1 }));
 }
 
+/** Whether the inbox has a line after a sequence number (exclusive). */
+export function isInboxWaiting(sqlite: Sqlite, sequence: number): boolean {
+  const read = statementOf<[number], number>(
+    sqlite,
+    "SELECT EXISTS (SELECT 1 FROM inbox WHERE sequence > ?)",
+  );
+  return read.pluck().get(sequence) === 1;
+}
+
 /** Up to which line of the inbox customers know it. */
 export function resolvedThrough(sqlite: Sqlite): number {
   return (

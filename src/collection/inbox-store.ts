@@ -33,7 +33,7 @@ export type Novelty = readonly (readonly (boolean | Refusal)[])[];
 
 /** Writes to the inbox through statements that are prepared once. */
 export interface Inbox {
-  /** Keeps what is new of the batches and sets aside what was refused, all in one durable transaction. */
+  /** Keeps what is new of the batches and sets aside what was refused, all in one transaction, which the caller makes durable. */
   append(batches: readonly ArrivedBatch[]): Novelty;
 }
 

@@ -59,6 +59,7 @@ export { type FileOutcome, importFiles, type MappingChoice } from "./import-file
 export {
   type InboxLine,
   inboxLinesAfter,
+  isInboxWaiting,
   markInboxResolved,
   resolvedThrough,
 } from "./inbox-reader-store.ts";

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import type { Clock, DuckDb, Store } from "../base/index.ts";
+import { type Clock, type DuckDb, type Store, statementOf } from "../base/index.ts";
 import { historySql } from "./history-store.ts";
 import {
   keptFrom,
@@ -179,8 +179,10 @@ export function noteRetention(store: Store, now: number): void {
 
 /** Whether any event ever came live. */
 export function hasLiveEvents(store: Store): boolean {
-  const last = store.sqlite
-    .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
+  const last = statementOf<[], number>(
+    store.sqlite,
+    "SELECT seq FROM sqlite_sequence WHERE name = 'inbox'",
+  )
     .pluck()
     .get();
   return (last ?? 0) > 0;

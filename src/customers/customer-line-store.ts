@@ -82,7 +82,7 @@ export function openCustomerLines(
         parsed.set(row[2], shared);
         return lineOf(row, shared);
       })
-      .sort(inOrder);
+      .sort(compareLines);
   };
 }
 
@@ -109,7 +109,8 @@ function lineOf(row: Row, shared: Shared): CustomerLine {
   };
 }
 
-function inOrder(a: CustomerLine, b: CustomerLine): number {
+/** The order of lines: by time, source, message and line. */
+export function compareLines(a: CustomerLine, b: CustomerLine): number {
   return (
     a.occurredAt - b.occurredAt ||
     compareText(a.source, b.source) ||

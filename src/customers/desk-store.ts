@@ -1,4 +1,4 @@
-import type { Sqlite, Store } from "../base/index.ts";
+import { type Sqlite, type Store, statementOf } from "../base/index.ts";
 import { personOf } from "../collection/index.ts";
 import { statementsOf } from "./consent.ts";
 import { type ConsentWriter, openConsentWriter } from "./consent-store.ts";
@@ -161,8 +161,9 @@ export function ownerIdOf(desk: Desk, names: NamedLine["names"]): number | undef
 
 /** The customers of these identifiers. */
 export function customersOf(desk: Desk, identifiers: Iterable<number>): number[] {
-  const read = desk.sqlite
-    .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
-    .pluck();
+  const read = statementOf<[number], number | null>(
+    desk.sqlite,
+    "SELECT customer_id FROM identifier WHERE id = ?",
+  ).pluck();
   return [...identifiers].flatMap((id) => read.get(id) ?? []);
 }

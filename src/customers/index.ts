@@ -1,6 +1,6 @@
 /** Customers: who it was. Every identifier belongs to one customer; consent is kept per purpose. */
 export type { Consent } from "./consent-store.ts";
-export { type CustomerLine, openCustomerLines } from "./customer-line-store.ts";
+export { type CustomerLine, compareLines, openCustomerLines } from "./customer-line-store.ts";
 export {
   type Customer,
   countCustomers,

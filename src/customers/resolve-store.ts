@@ -1,8 +1,9 @@
-import type { Clock, DuckDb, Store } from "../base/index.ts";
+import { type Clock, type DuckDb, type Store, withoutWaiting } from "../base/index.ts";
 import {
   historyFiles,
   type InboxLine,
   inboxLinesAfter,
+  isInboxWaiting,
   markInboxResolved,
   markResolved,
   resolvedThrough,
@@ -111,24 +112,11 @@ export function resolveInbox(store: Store, clock: Clock): number {
   return resolvedThrough(store.sqlite);
 }
 
-/**
- * Commits without waiting for the disk: what resolving writes follows from the inbox, which is on disk, and
- * is made again where a power failure takes it. The next durable commit flushes it along.
- */
-function withoutFlush<T>({ sqlite }: Store, work: () => T): T {
-  sqlite.pragma("synchronous = NORMAL");
-  try {
-    return work();
-  } finally {
-    sqlite.pragma("synchronous = FULL");
-  }
-}
-
 type OnTaken = (taken: TakenLines) => void;
 
 /** Resolves the next lines of the inbox; returns how many. */
 function resolveBatch(store: Store, clock: Clock, desk: Desk, onTaken: OnTaken): number {
-  if (nextLines(store, 1).length === 0) {
+  if (!isInboxWaiting(store.sqlite, resolvedThrough(store.sqlite))) {
     return 0;
   }
   const take = store.sqlite.transaction((): TakenLines & { readonly count: number } => {
@@ -142,7 +130,8 @@ function resolveBatch(store: Store, clock: Clock, desk: Desk, onTaken: OnTaken):
     markInboxResolved(store.sqlite, through);
     return { after, through, lines: taken, count: lines.length };
   });
-  const { count, ...taken } = withoutFlush(store, () => take.immediate());
+  // What resolving writes follows from the inbox, and is made again where a power failure takes it.
+  const { count, ...taken } = withoutWaiting(store.sqlite, () => take.immediate());
   onTaken(taken);
   return count;
 }

@@ -1,7 +1,8 @@
 import { DAY_MS } from "../base/index.ts";
-import type { Aggregation, GapStatistic, Selection } from "./aggregation.ts";
+import type { Aggregation, Selection } from "./aggregation.ts";
 import type { AggregationContext } from "./aggregation-sql.ts";
-import type { Condition, Row } from "./condition.ts";
+import type { Row } from "./condition.ts";
+import type { ViewRows } from "./view-rows.ts";
 import { windowMs } from "./window.ts";
 
 /** What `computeAggregate` needs of a view. */
@@ -9,31 +10,6 @@ export type ComputeContext = Pick<
   AggregationContext,
   "firstAt" | "scaleOf" | "gapScale" | "gapOver"
 > & { readonly cutoff: number };
-
-/** Rows of a view of one entity, in order of `at_ms`; those that meet a condition are looked for once. */
-export interface ViewRows {
-  readonly all: readonly Row[];
-  /** Gaps between the rows, in their order. */
-  readonly gaps: readonly number[];
-  where(condition: Condition | undefined): readonly Row[];
-}
-
-/** Rows made ready to aggregate. */
-export function viewRows(all: readonly Row[], gaps: readonly number[]): ViewRows {
-  const chosen = new Map<Condition, readonly Row[]>();
-  return {
-    all,
-    gaps,
-    where: (condition) => {
-      if (condition === undefined) {
-        return all;
-      }
-      const known = chosen.get(condition) ?? all.filter((row) => condition.test(row));
-      chosen.set(condition, known);
-      return known;
-    },
-  };
-}
 
 /** The aggregate of aggregation-sql.ts over rows in memory. Null is unknown. */
 export function computeAggregate(
@@ -61,7 +37,7 @@ export function computeAggregate(
       return daysBefore(cutoff, greatest(chosen, 0, context.firstAt, -1));
     }
     case "gap":
-      return scaled(gapOf(rows.gaps, aggregation.statistic), context.gapScale);
+      return scaled(rows.gap(aggregation.statistic), context.gapScale);
   }
 }
 
@@ -170,39 +146,4 @@ function lastOf(rows: readonly Row[], column: string): number | null {
     rows.findLast((row) => typeof row[column] === "number"),
     column,
   );
-}
-
-function gapOf(gaps: readonly number[], statistic: GapStatistic): number | null {
-  const count = gaps.length;
-  if (count === 0) {
-    return null;
-  }
-  switch (statistic) {
-    case "mean":
-      return gaps.reduce((sum, gap) => sum + gap, 0) / count;
-    case "std":
-      return count < 2 ? null : stdOf(gaps);
-    case "median": {
-      const sorted = [...gaps].sort((a, b) => a - b);
-      const [low = 0, high = 0] = [sorted[(count - 1) >> 1], sorted[count >> 1]];
-      return (low + high) / 2;
-    }
-    case "last":
-      return gaps[count - 1] ?? null;
-    case "max":
-      return gaps.reduce((most, gap) => Math.max(most, gap));
-  }
-}
-
-function stdOf(gaps: readonly number[]): number {
-  const count = BigInt(gaps.length);
-  let sum = 0n;
-  let squares = 0n;
-  for (const gap of gaps) {
-    const whole = BigInt(gap);
-    sum += whole;
-    squares += whole * whole;
-  }
-  const pairs = gaps.length * (gaps.length - 1);
-  return Math.sqrt(Number(count * squares - sum * sum) / pairs);
 }

@@ -6,22 +6,9 @@ import {
   type TakenLine,
   type TakenLines,
 } from "../customers/index.ts";
-import type { ViewRows } from "./aggregation-values.ts";
-import { type Fact, type FactKind, LOOKBACK_DAYS } from "./fact.ts";
-import { createFactReader, type FactReader, isGoods } from "./line-facts.ts";
-
-/** A customer's facts in order of time, and what was made of them. */
-export interface KnownFacts {
-  readonly facts: readonly Fact[];
-  /** Rows by view, which any instant shares at which these same facts are seen; empty where it sees others. */
-  rowsAt(cutoff: number): Map<string, MadeRows>;
-}
-
-/** A view's rows, and the kinds of facts they are made of. */
-export interface MadeRows {
-  readonly rows: ViewRows;
-  readonly kinds: readonly FactKind[];
-}
+import { CustomerEntry, type KnownFacts } from "./customer-entry.ts";
+import { LOOKBACK_DAYS } from "./fact.ts";
+import { createFactReader, type FactReader } from "./line-facts.ts";
 
 /** The facts of customers, kept at hand for those who are asked for again. */
 export interface CustomerFacts {
@@ -33,52 +20,7 @@ export interface CustomerFacts {
 
 /** So many facts stay at hand, of the customers asked for last. */
 const FACTS_KEPT = 300_000;
-
-class Entry implements KnownFacts {
-  readonly key: string;
-  readonly since: number;
-  readonly linkedAt: ReadonlyMap<number, number>;
-  facts: Fact[];
-  readonly #rows = new Map<string, MadeRows>();
-  #seenFrom = 0;
-  #seenUntil = 0;
-
-  constructor(key: string, since: number, linkedAt: ReadonlyMap<number, number>, facts: Fact[]) {
-    this.key = key;
-    this.since = since;
-    this.linkedAt = linkedAt;
-    this.facts = facts;
-    this.#bound();
-  }
-
-  /** Adds facts of one line in the order of time. */
-  add(added: readonly Fact[]): void {
-    for (const fact of added) {
-      const place = this.facts.findLastIndex((one) => one.at_ms <= fact.at_ms) + 1;
-      this.facts.splice(place, 0, fact);
-    }
-    for (const [view, { kinds }] of this.#rows) {
-      if (added.some(({ kind }) => kinds.includes(kind))) {
-        this.#rows.delete(view);
-      }
-    }
-    this.#bound();
-  }
-
-  rowsAt(cutoff: number): Map<string, MadeRows> {
-    const isShared = cutoff > this.#seenFrom && cutoff <= this.#seenUntil;
-    return isShared ? this.#rows : new Map<string, MadeRows>();
-  }
-
-  #bound(): void {
-    this.#seenFrom = 0;
-    this.#seenUntil = Number.POSITIVE_INFINITY;
-    for (const fact of this.facts) {
-      this.#seenFrom = Math.max(this.#seenFrom, fact.at_ms, fact.known_at_ms);
-      this.#seenUntil = Math.min(this.#seenUntil, fact.at_ms + LOOKBACK_DAYS * DAY_MS);
-    }
-  }
-}
+const NOBODY = -1;
 
 /** The facts of a store's customers. */
 export function openCustomerFacts(store: Store): CustomerFacts {
@@ -89,8 +31,9 @@ export function openCustomerFacts(store: Store): CustomerFacts {
     )
     .raw();
   const state = openState(store);
-  const entries = new Map<number, Entry>();
+  const entries = new Map<number, CustomerEntry>();
   const customers = new Map<number, number>();
+  const sizes = new Map<number, number>();
   let kept = 0;
   let stamp = "";
   let toldThrough = -1;
@@ -100,16 +43,25 @@ export function openCustomerFacts(store: Store): CustomerFacts {
     const entry = entries.get(customerId);
     if (entry !== undefined) {
       entries.delete(customerId);
-      kept -= entry.facts.length;
+      kept -= sizes.get(customerId) ?? 0;
+      sizes.delete(customerId);
       for (const id of entry.linkedAt.keys()) {
         customers.delete(id);
       }
     }
   };
-  const keep = (customerId: number, entry: Entry): void => {
+  const weigh = (customerId: number, { facts }: CustomerEntry): void => {
+    kept += facts.length - (sizes.get(customerId) ?? 0);
+    sizes.set(customerId, facts.length);
+  };
+  const keep = (customerId: number, entry: CustomerEntry): void => {
     forget(customerId);
+    for (const id of entry.linkedAt.keys()) {
+      // Who had the identifier before hears of nothing more by it.
+      forget(customers.get(id) ?? customerId);
+    }
     entries.set(customerId, entry);
-    kept += entry.facts.length;
+    weigh(customerId, entry);
     for (const id of entry.linkedAt.keys()) {
       customers.set(id, customerId);
     }
@@ -130,17 +82,20 @@ export function openCustomerFacts(store: Store): CustomerFacts {
         toldThrough = through;
         entries.clear();
         customers.clear();
+        sizes.clear();
         kept = 0;
         factsOf = createFactReader(store);
       }
       const named = identifiers.all(customerId);
-      const key = named.join(" ");
-      const since = cutoff - LOOKBACK_DAYS * DAY_MS;
       const known = entries.get(customerId);
-      if (known?.key === key && known.since <= since) {
+      if (known !== undefined && isSame(known.linkedAt, named) && known.reaches(cutoff)) {
+        entries.delete(customerId);
+        entries.set(customerId, known);
         return known;
       }
-      const entry = new Entry(key, since, new Map(named), factsOf(linesOf(customerId, since)));
+      const since = cutoff - LOOKBACK_DAYS * DAY_MS;
+      const lines = linesOf(customerId, since);
+      const entry = new CustomerEntry(new Map(named), since, lines, factsOf);
       keep(customerId, entry);
       return entry;
     },
@@ -150,21 +105,22 @@ export function openCustomerFacts(store: Store): CustomerFacts {
       }
       toldThrough = through;
       for (const { identifierId, line } of lines) {
-        const customerId = customers.get(identifierId);
-        const entry = customerId === undefined ? undefined : entries.get(customerId);
-        if (customerId !== undefined && entry !== undefined) {
-          if (isGoods(line)) {
-            // What it takes back, or what takes it back, is found among all lines.
-            forget(customerId);
-          } else {
-            const added = factsOf([knownLine(line, entry.linkedAt.get(identifierId) ?? 0)]);
-            entry.add(added);
-            kept += added.length;
-          }
+        const customerId = customers.get(identifierId) ?? NOBODY;
+        const entry = entries.get(customerId);
+        if (entry !== undefined) {
+          entry.add(knownLine(line, entry.linkedAt.get(identifierId) ?? 0));
+          weigh(customerId, entry);
         }
       }
     },
   };
+}
+
+function isSame(
+  linkedAt: ReadonlyMap<number, number>,
+  named: readonly (readonly [number, number])[],
+): boolean {
+  return named.length === linkedAt.size && named.every(([id, at]) => linkedAt.get(id) === at);
 }
 
 function knownLine(line: TakenLine["line"], linkedAt: number): CustomerLine {

@@ -35,6 +35,11 @@ export function isGoods({ event }: Pick<CustomerLine, "event">): boolean {
   return kind === "order" || kind === "refund";
 }
 
+/** Whether a line takes goods back. */
+export function isRefund({ event }: Pick<CustomerLine, "event">): boolean {
+  return KIND_OF_EVENT.get(event ?? "") === "refund";
+}
+
 type GroupOf = ReturnType<typeof productGrouper>;
 
 function isBought(kind: FactKind, { quantity, price }: CustomerLine): boolean {

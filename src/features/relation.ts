@@ -30,6 +30,11 @@ export interface Relation {
   sql(instants: Instants): readonly (readonly [string, string])[];
   /** The rows of one customer's facts (in order of time) that are visible at the cutoff, in order of `at_ms`. */
   rows(facts: readonly Fact[], cutoff: number): readonly Row[];
+  /**
+   * The row that one more fact adds after `last`, where it happened no earlier than any other and leaves the rows
+   * before as they are. Absent where facts change each other's rows.
+   */
+  readonly next?: (fact: Fact, last: Row | undefined) => Row;
 }
 
 /** Day, hour and weekday (0 is Monday) in UTC of an instant, as columns. */

@@ -1,13 +1,13 @@
-import { type ViewRows, viewRows } from "./aggregation-values.ts";
 import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
 import type { Row } from "./condition.ts";
-import type { KnownFacts } from "./customer-facts.ts";
+import type { KnownFacts, MadeRows } from "./customer-entry.ts";
 import type { Values } from "./expression.ts";
 import type { Fact } from "./fact.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { type DerivedFeature, type Entity, isPopulation } from "./feature-view.ts";
 import type { Relation } from "./relation.ts";
-import { addViewValues, type PreparedView, prepareView, viewRowsOf } from "./view-values.ts";
+import { type GrowingViewRows, NO_ROWS, type ViewRows, viewRows } from "./view-rows.ts";
+import { addViewValues, type PreparedView, prepareView } from "./view-values.ts";
 
 /** What is known of the population: features of a product or a category; undefined where nothing is. */
 export type PopulationOf = (entity: "product" | "category", key: string) => Values | undefined;
@@ -85,14 +85,41 @@ function openViews(known: KnownFacts, cutoff: number): ViewRowsOf {
   const rowsOf = openRelations(known.facts, cutoff);
   const made = known.rowsAt(cutoff);
   return (prepared, column, key) => {
-    const name = `${prepared.view.name}\n${key ?? ""}`;
+    const { view, relation } = prepared;
+    const name = `${view.name}\n${key ?? ""}`;
     const before = made.get(name);
     if (before !== undefined) {
       return before.rows;
     }
-    const rows = viewRowsOf(prepared, rowsOf(prepared.relation, column, key));
-    made.set(name, { rows, kinds: prepared.relation.kinds });
+    const rows = viewRows(view, relation, rowsOf(relation, column, key));
+    made.set(name, {
+      rows,
+      kinds: relation.kinds,
+      add: adding(relation, rows, rowsOf(relation).at(-1), (row) =>
+        column === undefined ? true : row[column] === key,
+      ),
+    });
     return rows;
+  };
+}
+
+/** Counts facts that happen after all others, where the relation lets rows grow. */
+function adding(
+  { next }: Relation,
+  rows: GrowingViewRows,
+  newest: Row | undefined,
+  isOwn: (row: Row) => boolean,
+): MadeRows["add"] {
+  let last = newest;
+  return (fact) => {
+    if (next === undefined) {
+      return false;
+    }
+    last = next(fact, last);
+    if (isOwn(last)) {
+      rows.add(last);
+    }
+    return true;
   };
 }
 
@@ -144,8 +171,6 @@ function addParts(
     addViewValues(values, one, key === undefined ? NO_ROWS : rowsOf(one, column, key), cutoff);
   }
 }
-
-const NO_ROWS = viewRows([], []);
 
 function addPopulation(
   values: Record<string, number | null>,

@@ -86,7 +86,9 @@ async function gather(stream: Readable, keep: (bytes: number) => void): Promise<
     });
     stream.once("error", reject);
     stream.once("close", () => {
-      reject(new ServiceError("invalid-input", "body: broken off", { field: "body" }));
+      if (!stream.readableEnded) {
+        reject(new ServiceError("invalid-input", "body: broken off", { field: "body" }));
+      }
     });
   });
 }

@@ -17,6 +17,7 @@ export const browse: Relation = {
     ],
   ],
   rows: (facts, cutoff) => browsingOf(facts, cutoff),
+  next: (fact) => fact,
 };
 
 /** The browsing that is visible at a cutoff. */

@@ -1,5 +1,5 @@
 import type { Row } from "../condition.ts";
-import { LOOKBACK_DAYS } from "../fact.ts";
+import { type Fact, LOOKBACK_DAYS } from "../fact.ts";
 import { listed, type Relation } from "../relation.ts";
 import { browsingOf } from "./browse.ts";
 
@@ -31,14 +31,14 @@ export const sessionEvent: Relation = {
     ];
   },
   rows: (facts, cutoff) => {
-    let session = 0;
-    let before = Number.NEGATIVE_INFINITY;
-    return browsingOf(facts, cutoff).map(({ event, at_ms }): Row => {
-      if (at_ms - before > SESSION_SILENCE_MS) {
-        session++;
-      }
-      before = at_ms;
-      return { event, at_ms, session };
-    });
+    let last: Row | undefined;
+    return browsingOf(facts, cutoff).map((fact) => (last = nextOf(fact, last)));
   },
+  next: nextOf,
 };
+
+function nextOf({ event, at_ms }: Fact, last: Row | undefined): Row {
+  const session = Number(last?.["session"] ?? 0);
+  const isOver = last === undefined || at_ms - Number(last["at_ms"]) > SESSION_SILENCE_MS;
+  return { event, at_ms, session: isOver ? session + 1 : session };
+}

@@ -18,4 +18,5 @@ export const touch: Relation = {
     ],
   ],
   rows: (facts, cutoff) => seenOf(facts, KINDS, cutoff, LOOKBACK_DAYS),
+  next: (fact) => fact,
 };
