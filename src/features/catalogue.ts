@@ -22,7 +22,6 @@ import {
   customerBrowsing,
   customerBrowsingDays,
   customerCarts,
-  customerMoments,
   customerSessions,
 } from "./views/browsing.ts";
 import {
@@ -41,6 +40,7 @@ import {
   customerRepeat,
 } from "./views/customer.ts";
 import { instantFeatures } from "./views/instant.ts";
+import { customerMoments, momentsDerived } from "./views/moments.ts";
 import { pairBrowsing, pairDerived, pairPurchases } from "./views/pair.ts";
 import { productBrowsing, productDerived, productRepeat, productSales } from "./views/product.ts";
 import { customerTouch, touchDerived } from "./views/touch.ts";
@@ -82,6 +82,7 @@ export const CATALOGUE: Catalogue = {
   ],
   derived: [
     ...customerDerived,
+    ...momentsDerived,
     ...browsingDerived,
     ...touchDerived,
     ...productDerived,

@@ -1,4 +1,4 @@
-import { DAY_MS, type DuckDb, type Store } from "../base/index.ts";
+import { DAY_MS, type DuckDb, type SqlValue, type Store } from "../base/index.ts";
 import { withFacts } from "./fact-session.ts";
 
 /** Which instants are wanted; times in epoch ms. */
@@ -42,43 +42,49 @@ export async function visitMoments(store: Store, request: MomentRequest): Promis
     await createTables(duckdb, request);
     const [row] = await duckdb.rows("SELECT count(*) AS n FROM drawn");
     const rows = Number(row?.["n"]);
-    const moments = {
-      rows,
-      customers: new Int32Array(rows),
-      cutoffs: new Float64Array(rows),
-      orders: new Float64Array(rows),
-      weights: new Float64Array(rows),
-      isVisiting: new Uint8Array(rows),
-      channels: new Array<string | null>(rows).fill(null),
-    };
+    const moments = emptyMoments(rows);
     let offset = 0;
     const chunks = duckdb.chunks(
       `SELECT d.customer_id, d.cutoff_ms, o.at_ms, d.weight, d.visiting, d.channel FROM drawn d
        ASOF LEFT JOIN ordered o ON o.customer_id = d.customer_id AND d.cutoff_ms <= o.at_ms
        ORDER BY d.cutoff_ms, d.customer_id, d.visiting`,
     );
-    for await (const [
-      customers = [],
-      cutoffs = [],
-      orders = [],
-      weights = [],
-      visiting = [],
-      channels = [],
-    ] of chunks) {
-      for (let index = 0; index < customers.length; index++) {
-        const at = offset + index;
-        const order = orders[index] ?? null;
-        const channel = channels[index] ?? null;
-        moments.customers[at] = Number(customers[index]);
-        moments.cutoffs[at] = Number(cutoffs[index]);
-        moments.orders[at] = order === null ? Number.POSITIVE_INFINITY : Number(order);
-        moments.weights[at] = Number(weights[index]);
-        moments.isVisiting[at] = Number(visiting[index]);
-        moments.channels[at] = channel === null ? null : String(channel);
-      }
-      offset += customers.length;
+    for await (const columns of chunks) {
+      fill(moments, columns, offset);
+      offset += columns[0]?.length ?? 0;
     }
     return moments;
+  });
+}
+
+type WritableMoments = VisitMoments & { readonly channels: (string | null)[] };
+
+function emptyMoments(rows: number): WritableMoments {
+  return {
+    rows,
+    customers: new Int32Array(rows),
+    cutoffs: new Float64Array(rows),
+    orders: new Float64Array(rows),
+    weights: new Float64Array(rows),
+    isVisiting: new Uint8Array(rows),
+    channels: new Array<string | null>(rows).fill(null),
+  };
+}
+
+/** Copies a chunk in from row `offset` on. */
+function fill(moments: WritableMoments, columns: readonly SqlValue[][], offset: number): void {
+  const [customers = [], cutoffs = [], orders = [], weights = [], visiting = [], channels = []] =
+    columns;
+  moments.customers.set(customers.map(Number), offset);
+  moments.cutoffs.set(cutoffs.map(Number), offset);
+  moments.orders.set(
+    orders.map((order) => Number(order ?? Number.POSITIVE_INFINITY)),
+    offset,
+  );
+  moments.weights.set(weights.map(Number), offset);
+  moments.isVisiting.set(visiting.map(Number), offset);
+  channels.forEach((channel, index) => {
+    moments.channels[offset + index] = channel === null ? null : String(channel);
   });
 }
 

@@ -87,6 +87,13 @@ async function withShop(work: (shop: Shop) => Promise<void>): Promise<void> {
   });
 }
 
+async function featuresOf(app: Express): Promise<Readonly<Record<string, number | null>>> {
+  const address = "/v1/customers/user_id/u1/features?service=conversion_intent";
+  const answer = await request(app).get(address).expect(200);
+  const { data } = answer.body as { data: { features: Record<string, number | null> }[] };
+  return data[0]?.features ?? {};
+}
+
 describe("intent of one customer", function () {
   this.timeout(120_000);
 
@@ -106,11 +113,7 @@ describe("intent of one customer", function () {
       const second = await read("/v1/customers/user_id/u1/intent");
       expect(second.probability).to.be.greaterThan(first.probability + 0.1);
       expect(second.percentile).to.be.closeTo(second.probability, 1e-9);
-      const { body } = await request(app).get(
-        "/v1/customers/user_id/u1/features?service=conversion_intent",
-      );
-      const { data } = body as { data: { features: Record<string, number | null> }[] };
-      const values = data[0]?.features ?? {};
+      const values = await featuresOf(app);
       const { fitted, service } = loadArtifact(modelsFolder, "conversion-intent", id);
       const row = Float32Array.from(service.features, (name) => values[name] ?? Number.NaN);
       const [last] = hazardsOf(await loadTensorBackend(), fitted, oneRow(service.features, row));
@@ -129,11 +132,9 @@ describe("intent of one customer", function () {
       const listed = reasons?.reasons ?? [];
       expect(listed).to.have.lengthOf(5);
       expect(listed.map(({ feature }) => feature)).to.include("moments_30m");
-      const sum = listed.reduce((total, { contribution }) => total + contribution, 0);
-      expect((reasons?.base ?? 0) + sum + (reasons?.others ?? 0)).to.be.closeTo(
-        reasons?.logOdds ?? Number.NaN,
-        0.05,
-      );
+      const parts = [reasons?.base, reasons?.others, ...listed.map((one) => one.contribution)];
+      const sum = parts.reduce<number>((total, part) => total + (part ?? Number.NaN), 0);
+      expect(sum).to.be.closeTo(reasons?.logOdds ?? Number.NaN, 0.05);
       expect(1 / (1 + Math.exp(-(reasons?.logOdds ?? 0)))).to.be.closeTo(found.probability, 1e-9);
       expect(found.ifNothingHappens.map(({ hours }) => hours)).to.deep.equal([1, 24]);
       expect(found.ifNothingHappens[0]?.probability).to.be.lessThan(found.probability);
@@ -149,9 +150,9 @@ describe("intent of one customer", function () {
         await send(250 - 2 * event, "fast");
       }
       expect(await read("/v1/customers/user_id/fast/intent")).to.include({ isBot: true });
-      const { body } = await request(app).get("/v1/intent?ids=u1,nobody,fast").expect(200);
-      expect(body).to.deep.include({ unknown: ["nobody"] });
-      const { data } = body as { data: (Intent & { id: string })[] };
+      const answer = await request(app).get("/v1/intent?ids=u1,nobody,fast").expect(200);
+      expect(answer.body).to.deep.include({ unknown: ["nobody"] });
+      const { data } = answer.body as { data: (Intent & { id: string })[] };
       expect(data.map(({ id, isBot }) => [id, isBot])).to.deep.equal([
         ["u1", false],
         ["fast", true],

@@ -72,14 +72,16 @@ export function intentMetrics(
   const horizons = task.horizonsMs.length;
   const at = (horizon: number, visiting: number): Outcomes =>
     outcomesAt(dataset, probabilities, horizons, horizon, (row) => isVisiting[row] === visiting);
+  const others = Object.fromEntries(
+    task.horizonsMs.flatMap((_, horizon) =>
+      horizon === task.mainHorizon
+        ? []
+        : Object.entries(figuresOf(at(horizon, 1), `h${horizon + 1}_`)),
+    ),
+  );
   return {
     ...figuresOf(at(task.mainHorizon, 1)),
     ...figuresOf(at(horizons - 1, 0), "pool_"),
-    ...Object.assign(
-      {},
-      ...task.horizonsMs.map((_, horizon) =>
-        horizon === task.mainHorizon ? {} : figuresOf(at(horizon, 1), `h${horizon + 1}_`),
-      ),
-    ),
+    ...others,
   };
 }

@@ -42,10 +42,11 @@ export function storeIntent(model: IntentModel): {
 
 /** Puts a model together again; `layersOf` gives the layers of members of these forms. */
 export function restoreIntent(
-  { kind: _, ...content }: StoredIntent,
+  stored: StoredIntent,
   layersOf: (forms: readonly (readonly LayerForm[])[]) => readonly (readonly DenseLayer[])[],
 ): IntentModel {
-  const { system } = content;
+  const { system, horizonsMs, mainHorizon, calibration, quantiles } = stored;
+  const content = { horizonsMs, mainHorizon, calibration, quantiles };
   if (system.kind === "rule") {
     return { ...content, system };
   }
