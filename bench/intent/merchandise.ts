@@ -24,7 +24,7 @@ export interface LabelledRows {
 export interface Merchandise {
   /** One row per user, instant and event that is no purchase. */
   readonly visits: LabelledRows;
-  /** Users seen in the 30 days before a Sunday; in training, before every second day. */
+  /** Users seen in the 30 days before a Sunday; in training, before every fifth day. */
   readonly pool: LabelledRows;
   readonly visitsFile: string;
   readonly poolFile: string;
@@ -131,7 +131,7 @@ async function writePoolLabels(duckdb: DuckDb, data: string, file: string): Prom
     `COPY (
        WITH bought AS (SELECT DISTINCT user_id, epoch_ms(timestamp) AS bought_ms FROM ${events} WHERE event = 'purchase'),
        day AS (
-         SELECT epoch_ms(d) AS cutoff_ms FROM unnest(range(TIMESTAMP '2020-11-15', TIMESTAMP '2020-12-26', INTERVAL 2 DAY)) AS t (d)
+         SELECT epoch_ms(d) AS cutoff_ms FROM unnest(range(TIMESTAMP '2020-11-15', TIMESTAMP '2020-12-26', INTERVAL 5 DAY)) AS t (d)
          UNION ALL SELECT epoch_ms(d) FROM unnest(range(TIMESTAMP '2021-01-03', TIMESTAMP '2021-01-25', INTERVAL 7 DAY)) AS t (d)),
        pool AS (
          SELECT DISTINCT e.user_id, d.cutoff_ms FROM (SELECT user_id, epoch_ms(timestamp) AS at_ms FROM ${events}) e

@@ -48,7 +48,7 @@ export function visitTask(options: VisitOptions = {}): VisitTask {
       batchSize: 1024,
       learningRate: 0.002,
       weightDecay: 0.1,
-      members: 4,
+      members: 6,
       seed: options.seed ?? 7,
     },
   };
