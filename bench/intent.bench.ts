@@ -10,7 +10,7 @@ import { crossValidate, readShoppers } from "./intent/shoppers.ts";
 import { type BenchResult, circumstances, type Figure, figureOf, writeResult } from "./result.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const PYTHON = process.env["HERKOOP_BENCH_PYTHON"] ?? join(ROOT, ".venv", "bin", "python");
+const PYTHON = process.argv[4] ?? join(ROOT, ".venv", "bin", "python");
 const SEEDS = [1, 2, 3];
 const SHOWN = [
   "auc",
@@ -25,8 +25,8 @@ const SHOWN = [
 
 /**
  * Conversion intent beside XGBoost on the same feature rows: the Google Merchandise Store in visits (a purchase within a
- * day) and as a weekly pool (within a week), and UCI Online Shoppers as a table. `npm run bench -- intent FOLDER`, the
- * folder holding `google_merch_ga4/` and `uci_online_shoppers/`.
+ * day) and as a weekly pool (within a week), and UCI Online Shoppers as a table. `npm run bench -- intent FOLDER PYTHON`: the
+ * folder holds `google_merch_ga4/` and `uci_online_shoppers/`, the Python has the packages of bench/peers/requirements.txt.
  */
 export async function run(): Promise<void> {
   const data = process.argv[3] ?? join(ROOT, "..", "shared", "datasets");
