@@ -13,6 +13,7 @@ import {
 import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
+import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
 import { applyRetentionDaily, asWriter, materialiseFeatures, type Service } from "./service.ts";
 import { createApp } from "./web/index.ts";
 
@@ -39,10 +40,12 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { store, clock, logger } = service;
   const online = openOnlineStore(store);
-  const resolve = resolving(service, online);
+  const { modelsFolder } = service.config;
+  const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
+  const resolve = resolving(service, online, intent);
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS },
-    createApp({ store, clock, logger, resolveWaiting: resolve, online }),
+    createApp({ store, clock, logger, resolveWaiting: resolve, online, intent }),
   );
   let isClosing = false;
   server.on("request", (_request, response) => {
@@ -149,8 +152,11 @@ function materialising(service: Service): (() => void) & { ended(): Promise<void
 }
 
 /** Resolves the next live lines; what fails waits for the next time, and is told once. */
-function resolving(service: Service, online: OnlineStore): () => boolean {
-  const resolveNext = createLiveResolver(service.store, service.clock, online.take);
+function resolving(service: Service, online: OnlineStore, intent: LiveIntent): () => boolean {
+  const resolveNext = createLiveResolver(service.store, service.clock, (taken) => {
+    online.take(taken);
+    intent.take(taken);
+  });
   let isTold = false;
   return () => {
     try {

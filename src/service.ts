@@ -163,9 +163,7 @@ export async function taskOf(
   if (model === "repurchase-week") {
     return repurchaseTask(options);
   }
-  return intentTask({ ...options, poolDays: options.poolDays ?? (await poolDays(service, asOf)) });
-}
-
-async function poolDays(service: Service, asOf: number): Promise<number> {
-  return (await hasBrowsing(service.store, asOf)) ? POOL_DAYS.browsing : POOL_DAYS.ordersOnly;
+  const hasVisits = await hasBrowsing(service.store, asOf);
+  const poolDays = options.poolDays ?? (hasVisits ? POOL_DAYS.browsing : POOL_DAYS.ordersOnly);
+  return intentTask({ hasVisits, ...options, poolDays });
 }

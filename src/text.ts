@@ -56,9 +56,36 @@ function wrap(text: string, width: number): string[] {
   return [...parts, rest];
 }
 
+/** What of the figures of visits fits a line; the card has all. */
+const VISIT_COLUMNS = new Set([
+  ...["auc", "average_precision", "log_loss", "calibration_error", "kept_40"],
+  ...["pool_auc", "pool_log_loss", "pool_calibration_error", "pool_kept_40"],
+]);
+
+function visitLines({ visits }: Report): string[] {
+  if (visits === undefined) {
+    return [];
+  }
+  const { rows, orderShare, mainHorizonHours, botRows, slices } = visits;
+  const shown = ["auc", "average_precision", "log_loss", "calibration_error", "kept_40"] as const;
+  return [
+    `visits: ${rows} instants, ${(100 * orderShare).toFixed(1)}% with an order within ${mainHorizonHours} hours; ${botRows} rows of bots left out`,
+    table(
+      ["visits", "rows", "orders", ...shown],
+      slices.map(({ by, name, rows: count, orders, metrics }) => [
+        `${by} ${name}`,
+        String(count),
+        String(orders),
+        ...shown.map((figure) => metrics[figure]?.toFixed(4) ?? "-"),
+      ]),
+    ),
+  ];
+}
+
 /** A report's figures, a line per system, the champion marked. */
 export function reportTable(report: Report): string {
-  const names = Object.keys(Object.values(report.systems)[0]?.metrics ?? {});
+  const all = Object.keys(Object.values(report.systems)[0]?.metrics ?? {});
+  const names = report.visits === undefined ? all : all.filter((name) => VISIT_COLUMNS.has(name));
   const rows = Object.entries(report.systems).map(([system, { metrics }]) => [
     system === report.champion ? `${system} *` : system,
     ...names.map((name) => metrics[name]?.toFixed(4) ?? "-"),
@@ -71,6 +98,7 @@ export function reportTable(report: Report): string {
     `${report.model}: tested at ${report.testCutoffs.join(", ")}, ${report.rows.test} rows, ${(100 * report.testEventShare).toFixed(1)}% buy within the horizon`,
     table(["system", ...names], rows),
     gate,
+    ...visitLines(report),
     `${report.rows.training} training rows; ${report.cost.featureRowsPerSecond} feature rows/s, ${report.cost.trainingRowsPerSecond} training rows/s, peak memory ${report.cost.peakMemoryMiB} MiB, backend ${report.backend}, seed ${report.seed}`,
   ].join("\n");
 }

@@ -114,3 +114,34 @@ export function identifierTypes(store: Store): string[] {
     .all();
   return [...new Set([...IDENTIFIER_TYPES, ...seen])].sort(compareIdentifierTypes);
 }
+
+/** The customers of whom more is known than an anonymous id. */
+export function knownCustomerNumbers(store: Store): ReadonlySet<number> {
+  return new Set(
+    store.sqlite
+      .prepare<[], number>(
+        "SELECT DISTINCT customer_id FROM identifier WHERE customer_id IS NOT NULL AND type <> 'anonymous_id'",
+      )
+      .pluck()
+      .all(),
+  );
+}
+
+/** Finds whose an identifier is, by its number, and whether that person agreed to a purpose; unknown is no. */
+export function openOwners(store: Store): {
+  ownerOf(identifierId: number): number | undefined;
+  isGranted(customerId: number, purpose: string): boolean;
+} {
+  const owner = store.sqlite
+    .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
+    .pluck();
+  const granted = store.sqlite
+    .prepare<[number, string], number>(
+      "SELECT 1 FROM consent WHERE customer_id = ? AND purpose = ? AND status = 'granted'",
+    )
+    .pluck();
+  return {
+    ownerOf: (identifierId) => owner.get(identifierId) ?? undefined,
+    isGranted: (customerId, purpose) => granted.get(customerId, purpose) !== undefined,
+  };
+}

@@ -7,9 +7,11 @@ export {
   findCustomer,
   findCustomerId,
   identifierTypes,
+  knownCustomerNumbers,
   listCustomers,
   openCustomerIds,
   openCustomerNumbers,
+  openOwners,
 } from "./customer-store.ts";
 export type { TakenLine, TakenLines } from "./desk-store.ts";
 export {

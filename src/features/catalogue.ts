@@ -8,6 +8,7 @@ import type {
 } from "./feature-view.ts";
 import type { Relation } from "./relation.ts";
 import { browse } from "./relations/browse.ts";
+import { moment } from "./relations/moment.ts";
 import { numberedPurchase } from "./relations/numbered-purchase.ts";
 import { purchase } from "./relations/purchase.ts";
 import { refund } from "./relations/refund.ts";
@@ -39,6 +40,7 @@ import {
   customerRepeat,
 } from "./views/customer.ts";
 import { instantFeatures } from "./views/instant.ts";
+import { customerMoments, momentsDerived } from "./views/moments.ts";
 import { pairBrowsing, pairDerived, pairPurchases } from "./views/pair.ts";
 import { productBrowsing, productDerived, productRepeat, productSales } from "./views/product.ts";
 import { customerRepurchases, productRepurchases, repurchaseDerived } from "./views/repurchase.ts";
@@ -54,7 +56,7 @@ export interface Catalogue {
 
 /** Herkoop's own catalogue, in the order in which features are listed. */
 export const CATALOGUE: Catalogue = {
-  relations: [purchase, numberedPurchase, refund, browse, sessionEvent, shopping, touch],
+  relations: [purchase, numberedPurchase, refund, browse, sessionEvent, moment, shopping, touch],
   views: [
     pairPurchases,
     pairBrowsing,
@@ -67,6 +69,7 @@ export const CATALOGUE: Catalogue = {
     customerBrowsing,
     customerBrowsingDays,
     customerSessions,
+    customerMoments,
     customerBrowsedProducts,
     customerBrowsedCategories,
     customerCarts,
@@ -82,6 +85,7 @@ export const CATALOGUE: Catalogue = {
   ],
   derived: [
     ...customerDerived,
+    ...momentsDerived,
     ...browsingDerived,
     ...touchDerived,
     ...productDerived,

@@ -40,7 +40,7 @@ export function factSql(dialect: Dialect): string {
               WHEN h.product_id IS NOT NULL THEN g.product WHEN k.kind IN ('order', 'refund') THEN ${dialect.text(ANY_PRODUCT)} END AS product,
          h.category, h.channel, h.campaign, h.device,
          CASE WHEN k.kind IN ('order', 'refund') THEN CAST(round(coalesce(h.quantity, 1) * ${SCALE}) AS BIGINT) END AS quantity,
-         CASE WHEN k.kind = 'order' THEN coalesce(h.price, 0) END AS price,
+         CASE WHEN k.kind = 'order' THEN coalesce(h.price, 0) WHEN k.kind = 'browse' THEN h.price END AS price,
          t.line_key
   FROM (${resolvedLinesSql("history", "identity", form)}) h
   JOIN event_kind k ON k.event = h.event

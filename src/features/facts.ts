@@ -16,7 +16,7 @@ import { eventKindSql, factSql } from "./facts-sql.ts";
 import { isCategoryGrainSql, productGroupSql, productRules } from "./product-group.ts";
 
 /** Raise it when facts change their meaning. */
-const FACTS_VERSION = 2;
+const FACTS_VERSION = 3;
 const PREFIX = "facts-";
 const KEPT = 2;
 /** As many fit into memory with what features make of them. */

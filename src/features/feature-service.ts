@@ -131,12 +131,21 @@ export const repurchaseService: FeatureService = {
   ],
 };
 
+/**
+ * Hour and weekday tell single visits apart rather than what makes people buy: a model learns them by heart
+ * (docs/decisions/0014).
+ */
+const OF_THE_CLOCK = /^cutoff_|_(weekend|morning|evening)_share$/;
+
+/** How often people buy the same product again: the other model's question. */
+const OF_BUYING_AGAIN = /^customer_(further_)?repurchase|^customer_repeated_pairs/;
+
 export const intentService: FeatureService = {
   name: "conversion_intent",
-  version: 2,
+  version: 3,
   entity: "customer",
   features: wholeService("customer").features.filter(
-    (name) => !/^cutoff_year|^customer_(further_)?repurchase|^customer_repeated_pairs/.test(name),
+    (name) => !OF_THE_CLOCK.test(name) && !OF_BUYING_AGAIN.test(name),
   ),
 };
 

@@ -34,6 +34,7 @@ export async function historicalMatrix(
   store: Store,
   service: FeatureService,
   anchors: readonly Anchor[],
+  options?: { readonly precision?: 32; readonly step?: Step },
 ): Promise<FeatureMatrix>;
 export async function historicalMatrix(
   store: Store,

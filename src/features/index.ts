@@ -50,3 +50,4 @@ export type { Label, ModelSpine, Spine } from "./rows-sql.ts";
 export type { SparkEngine } from "./spark-facts-store.ts";
 export { buildOnSpark } from "./spark-store.ts";
 export { parseSpine } from "./spine-text.ts";
+export { type MomentRequest, type VisitMoments, visitMoments } from "./visit-moments.ts";

@@ -59,7 +59,7 @@ function factOf(
   }
   return makeFact(line, kind, product, {
     quantity: isOrder ? scaled(line.quantity) : null,
-    price: isOrder ? (line.price ?? 0) : null,
+    price: isOrder ? (line.price ?? 0) : kind === "browse" ? line.price : null,
     lineKey: isTakenBack ? keyOf(line) : null,
   });
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { messageOf, ServiceError } from "../base/index.ts";
 import type { Calibration } from "./calibrate.ts";
 import type { DenseLayer } from "./hazard-network.ts";
+import { restoreIntent, type StoredIntent, storeIntent } from "./intent/stored-intent.ts";
 import type { FittedModel } from "./predictor.ts";
 import type { Report } from "./report.ts";
 import type { ModelName } from "./task.ts";
@@ -51,19 +52,8 @@ export function saveArtifact(
   draft: Omit<Artifact, "id">,
   report: Report,
 ): Artifact {
-  const weights =
-    draft.fitted.kind === "network" ? packWeights(draft.fitted.network.members) : Buffer.alloc(0);
-  const fitted =
-    draft.fitted.kind === "network"
-      ? {
-          kind: "network",
-          preprocessing: draft.fitted.network.preprocessing,
-          intervals: draft.fitted.network.intervals,
-          members: draft.fitted.network.members.map((layers) =>
-            layers.map(({ inputs, units }) => ({ inputs, units })),
-          ),
-        }
-      : draft.fitted;
+  const { fitted, members } = storedForm(draft.fitted);
+  const weights = packWeights(members);
   const content = JSON.stringify({ ...draft, fitted }, null, 1);
   const hash = createHash("sha256").update(content).update(weights).digest("hex").slice(0, 8);
   const day = new Date(draft.asOf).toISOString().slice(0, 10).replaceAll("-", "");
@@ -81,6 +71,27 @@ export function saveArtifact(
   return { ...draft, id };
 }
 
+/** What is written as JSON, and the layers whose numbers are written apart. */
+function storedForm(fitted: FittedModel): {
+  readonly fitted: object;
+  readonly members: readonly (readonly DenseLayer[])[];
+} {
+  switch (fitted.kind) {
+    case "network": {
+      const { preprocessing, intervals, members } = fitted.network;
+      const forms = members.map((layers) => layers.map(({ inputs, units }) => ({ inputs, units })));
+      return { fitted: { kind: "network", preprocessing, intervals, members: forms }, members };
+    }
+    case "intent": {
+      const { content, members } = storeIntent(fitted.model);
+      return { fitted: content, members };
+    }
+    case "binned-hazard":
+    case "poisson-gamma":
+      return { fitted, members: [] };
+  }
+}
+
 /** Loads a version; predictions are those it was saved with, to the bit. Throws `not-found` where it is gone. */
 export function loadArtifact(folder: string, model: ModelName, id: string): Artifact {
   const from = versionFolder(folder, model, id);
@@ -89,9 +100,15 @@ export function loadArtifact(folder: string, model: ModelName, id: string): Arti
       Artifact,
       "id" | "fitted"
     > & {
-      fitted: StoredNetwork | Exclude<FittedModel, { kind: "network" }>;
+      fitted: StoredNetwork | StoredIntent | Exclude<FittedModel, { kind: "network" | "intent" }>;
     };
     const { fitted } = stored;
+    if (fitted.kind === "intent") {
+      const model = restoreIntent(fitted, (forms) =>
+        unpackWeights(readFileSync(join(from, "weights.bin")), forms),
+      );
+      return { ...stored, id, fitted: { kind: "intent", model } };
+    }
     if (fitted.kind !== "network") {
       return { ...stored, id, fitted };
     }

@@ -10,6 +10,8 @@ import {
 } from "../base/index.ts";
 import { identitySql } from "../customers/index.ts";
 import type { Evaluation } from "./evaluation.ts";
+import { drawFigures } from "./intent/figures-svg.ts";
+import { backtestIntent } from "./intent/train-intent.ts";
 import type { Report } from "./report.ts";
 import type { ModelTask } from "./task.ts";
 import { evaluatePrepared, prepareRows, type TrainingContext } from "./train.ts";
@@ -49,6 +51,18 @@ export async function backtestModel(
       `out: expected a name ending in .parquet or .csv, got "${request.file}"`,
       { field: "out" },
     );
+  }
+  const fromVisits =
+    task.visits === undefined
+      ? undefined
+      : await backtestIntent(context, task.service, task.visits, {
+          cutoff: request.cutoff,
+          file,
+          ...(request.system === undefined ? {} : { system: request.system }),
+        });
+  if (fromVisits !== undefined) {
+    drawFigures(fromVisits.report, file.replace(/\.(csv|parquet)$/, ""));
+    return fromVisits;
   }
   const prepared = await prepareRows(context, task, {
     lastTest: request.cutoff,

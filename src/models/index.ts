@@ -10,6 +10,12 @@ export { eachDataset, readDataset } from "./dataset-store.ts";
 export { distributionOf, probabilityWithin, sigmoid } from "./distribution.ts";
 export type { Interval } from "./evaluate.ts";
 export { lastJudgeableCutoff } from "./evaluation.ts";
+export {
+  type IntentAnswer,
+  type IntentReason,
+  type OneIntent,
+  prepareIntent,
+} from "./intent/index.ts";
 export { hazardsOf } from "./predictor.ts";
 export { scoreMatrix } from "./preprocess.ts";
 export { cutPool, type PruningCut, type PruningPoint, type PruningRequest } from "./pruning.ts";
@@ -18,6 +24,7 @@ export {
   getVersion,
   listVersions,
   type ModelVersion,
+  openChampionId,
   parseModelName,
 } from "./registry-store.ts";
 export type { Report } from "./report.ts";

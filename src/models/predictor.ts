@@ -6,6 +6,8 @@ import type { Dataset } from "./dataset.ts";
 import { sigmoid } from "./distribution.ts";
 import { logitsOfAll } from "./forward.ts";
 import type { TrainedNetwork } from "./hazard-network.ts";
+import { probabilitiesOfRows } from "./intent/batch.ts";
+import type { IntentModel } from "./intent/intent-model.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
 
 /** Anything that answers with hazards: what is saved, loaded and served, network or baseline. */
@@ -14,9 +16,13 @@ export type FittedModel =
   | { readonly kind: "binned-hazard"; readonly parameters: BinnedHazard }
   | { readonly kind: "aggregate-time"; readonly parameters: AggregateTime }
   | { readonly kind: "buy-till-you-die"; readonly parameters: BuyTillYouDieHazard }
-  | { readonly kind: "poisson-gamma"; readonly parameters: PoissonGamma };
+  | { readonly kind: "poisson-gamma"; readonly parameters: PoissonGamma }
+  | { readonly kind: "intent"; readonly model: IntentModel };
 
-/** The hazard of every row in every interval, row-major (rows × intervals), uncalibrated. */
+/**
+ * The hazard of every row in every interval, row-major (rows × intervals), uncalibrated. A model of intent has one
+ * interval, up to its last horizon, and its calibration inside.
+ */
 export function hazardsOf(
   backend: TensorBackend,
   model: FittedModel,
@@ -33,5 +39,11 @@ export function hazardsOf(
       return buyTillYouDieHazards(model.parameters, dataset);
     case "poisson-gamma":
       return poissonGammaHazards(model.parameters, dataset);
+    case "intent": {
+      const horizons = model.model.horizonsMs.length;
+      return probabilitiesOfRows(backend, model.model, dataset).filter(
+        (_, index) => index % horizons === horizons - 1,
+      );
+    }
   }
 }

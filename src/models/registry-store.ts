@@ -83,6 +83,16 @@ export function findChampion(store: Store, model: ModelName): ModelVersion | und
   return listVersions(store, model).find((version) => version.aliases.includes("champion"));
 }
 
+/** The id of the version that serves, through a statement that is prepared once; undefined before the first training. */
+export function openChampionId(store: Store, model: ModelName): () => string | undefined {
+  const find = store.sqlite
+    .prepare<[string], string>(
+      "SELECT version_id FROM model_alias WHERE model = ? AND alias = 'champion'",
+    )
+    .pluck();
+  return () => find.get(model);
+}
+
 /** A version by id. Throws `not-found`. */
 export function getVersion(store: Store, model: ModelName, id: string): ModelVersion {
   const version = listVersions(store, model).find((one) => one.id === id);

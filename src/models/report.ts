@@ -12,6 +12,30 @@ export interface SystemReport {
   readonly seconds: number;
 }
 
+/** Figures of a part of the test's visits, with the interval of its AUC. */
+export interface VisitSlice {
+  readonly by: "channel" | "visitor";
+  readonly name: string;
+  readonly rows: number;
+  readonly orders: number;
+  readonly metrics: Metrics;
+}
+
+/** How the champion does in visits: at which horizon, on whom, and what was left out. */
+export interface VisitReport {
+  readonly horizonsHours: readonly number[];
+  readonly mainHorizonHours: number;
+  readonly rows: number;
+  readonly orderShare: number;
+  /** Rows that no person makes, left out by the rule of `docs/intent.md`. */
+  readonly botRows: number;
+  readonly auc: Interval;
+  readonly reliability: readonly ReliabilityBin[];
+  /** Conversions of visits kept; the report's own curve is of the pool. */
+  readonly pruning: readonly PruningPoint[];
+  readonly slices: readonly VisitSlice[];
+}
+
 /** What an evaluation found; part of every model's card. Instants as ISO 8601. */
 export interface Report {
   readonly model: ModelName;
@@ -38,6 +62,8 @@ export interface Report {
   readonly reliability: readonly ReliabilityBin[];
   /** Of the champion; empty for repurchase. */
   readonly pruning: readonly PruningPoint[];
+  /** Of conversion intent that was learned from visits. */
+  readonly visits?: VisitReport;
   readonly cost: {
     readonly featureRowsPerSecond: number;
     readonly trainingRowsPerSecond: number;

@@ -7,6 +7,7 @@ import {
   repurchaseService,
 } from "../features/index.ts";
 import type { HazardSettings } from "./hazard-network.ts";
+import { type VisitTask, visitTask } from "./intent/intent-task.ts";
 
 export const MODEL_NAMES = ["repurchase-week", "conversion-intent"] as const;
 export type ModelName = (typeof MODEL_NAMES)[number];
@@ -34,6 +35,8 @@ export interface ModelTask {
    */
   readonly minimumObserved: number;
   readonly settings: HazardSettings;
+  /** Of conversion intent where people's visits are known: learned from instants of these. */
+  readonly visits?: VisitTask;
 }
 
 export interface TaskOptions {
@@ -41,6 +44,12 @@ export interface TaskOptions {
   readonly horizonDays?: number;
   readonly minimumPurchases?: number;
   readonly poolDays?: number;
+  /** Conversion intent is learned from visits where enough are known. */
+  readonly hasVisits?: boolean;
+  /** Horizons of conversion intent in visits, ascending, ms. */
+  readonly horizonsMs?: readonly number[];
+  /** Days on which intent in visits is judged. */
+  readonly testDays?: number;
   readonly seed?: number;
   readonly maximumRows?: number;
   readonly maximumCutoffs?: number;
@@ -98,8 +107,23 @@ export function intentTask(options: TaskOptions = {}): ModelTask {
       members: 2,
       seed: options.seed ?? DEFAULT_SEED,
     },
+    ...(options.hasVisits === true
+      ? {
+          visits: visitTask({
+            seed: DEFAULT_SEED,
+            ...options,
+            horizonsMs: options.horizonsMs ?? HORIZONS_MS(options.horizonDays ?? 7),
+          }),
+        }
+      : {}),
   };
 }
+
+/** An hour, a day, and as far as the pool is asked about. */
+const HORIZONS_MS = (days: number): number[] =>
+  [DAY_MS / 24, DAY_MS, days * DAY_MS].filter(
+    (horizon, index) => index === 2 || horizon < days * DAY_MS,
+  );
 
 /** The task's label as seen by someone who knows what was known before `knownBefore` (epoch ms). */
 export function labelOf(task: ModelTask, knownBefore: number): Label {

@@ -6,6 +6,7 @@ import { type Artifact, saveArtifact } from "./artifact.ts";
 import { fitCalibration } from "./calibrate.ts";
 import { readDataset } from "./dataset-store.ts";
 import { type Evaluation, evaluateTask, LABEL, lastJudgeableCutoff } from "./evaluation.ts";
+import { trainIntent } from "./intent/train-intent.ts";
 import { type Plan, planEvaluation, planStage } from "./plan.ts";
 import { registerChampion } from "./registry-store.ts";
 import type { Report } from "./report.ts";
@@ -35,6 +36,11 @@ export interface Trained {
  */
 export async function trainModel(context: TrainingContext, task: ModelTask): Promise<Trained> {
   const { store, asOf } = context;
+  const fromVisits =
+    task.visits === undefined ? undefined : await trainIntent(context, task.service, task.visits);
+  if (fromVisits !== undefined) {
+    return fromVisits;
+  }
   const prepared = await prepareRows(context, task, {
     lastTest: lastJudgeableCutoff(task, asOf),
     judgedAt: asOf,

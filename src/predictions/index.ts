@@ -2,6 +2,11 @@
 
 export { afterSilence, type Outlook, outlookOf } from "./outlook.ts";
 export {
+  type Crossing,
+  type LiveIntent,
+  openLiveIntent,
+} from "./live-intent.ts";
+export {
   currentRun,
   eachPrediction,
   type Facts,

@@ -19,6 +19,7 @@ import { customerEndpoints } from "./routes/customers.ts";
 import { duplicateEndpoints } from "./routes/duplicates.ts";
 import { featureEndpoints } from "./routes/features.ts";
 import { healthEndpoints } from "./routes/health.ts";
+import { intentEndpoints } from "./routes/intent.ts";
 import { modelEndpoints } from "./routes/models.ts";
 import { profileEndpoints } from "./routes/profile.ts";
 import { pruningEndpoints } from "./routes/pruning.ts";
@@ -31,6 +32,7 @@ const DESCRIBED: readonly Endpoint[] = [
   ...customerEndpoints,
   ...profileEndpoints,
   ...customerFeatureEndpoints,
+  ...intentEndpoints,
   ...duplicateEndpoints,
   ...audienceEndpoints,
   ...pruningEndpoints,

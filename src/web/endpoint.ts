@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Clock, Logger, Store } from "../base/index.ts";
 import type { Collector, Senders } from "../collection/index.ts";
 import type { OnlineStore } from "../features/index.ts";
+import type { LiveIntent } from "../predictions/index.ts";
 import type { Intake } from "./body.ts";
 import { type CsvDocument, sendCsv } from "./csv.ts";
 import { parseInput } from "./input.ts";
@@ -18,6 +19,8 @@ export interface AppContext {
   readonly resolveWaiting?: () => boolean;
   /** Where features are read from; a store of its own unless given. */
   readonly online?: OnlineStore;
+  /** Scores of intent; none are answered unless given. */
+  readonly intent?: LiveIntent;
 }
 
 /** What the API answers from. */

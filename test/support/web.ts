@@ -3,6 +3,7 @@ import { pino } from "pino";
 import request, { type Response } from "supertest";
 import { DAY_MS, fixedClock, type Store } from "../../src/base/index.ts";
 import { segmentMapping } from "../../src/collection/mapping.ts";
+import type { LiveIntent } from "../../src/predictions/index.ts";
 import { publishRun } from "../../src/predictions/prediction-store.ts";
 import { refreshAudiences } from "../../src/segments/index.ts";
 import { createApp } from "../../src/web/index.ts";
@@ -34,14 +35,15 @@ export interface TestApi {
 }
 
 /** The API over a store (given or empty), with its log. */
-export function apiOver(store: Store, intakeBytesMax?: number): TestApi {
+export function apiOver(store: Store, intakeBytesMax?: number, intent?: LiveIntent): TestApi {
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: "info", base: null },
     { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
   const bound = intakeBytesMax === undefined ? {} : { intakeBytesMax };
-  const app = createApp({ store, clock, logger, ...bound });
+  const scores = intent === undefined ? {} : { intent };
+  const app = createApp({ store, clock, logger, ...bound, ...scores });
   return {
     app,
     store,
@@ -65,10 +67,13 @@ export async function withEmptyApi(work: (api: TestApi) => Promise<void>): Promi
 }
 
 /** Runs work with the API over the shop of `fillShop`. */
-export async function withShopApi(work: (api: TestApi) => Promise<void>): Promise<void> {
+export async function withShopApi(
+  work: (api: TestApi) => Promise<void>,
+  intent?: LiveIntent,
+): Promise<void> {
   await withStore((store) => {
     fillShop(store);
-    return work(apiOver(store));
+    return work(apiOver(store, undefined, intent));
   });
 }
 

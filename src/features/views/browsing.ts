@@ -213,7 +213,7 @@ export const customerBrowsedProducts: FeatureView = {
   entity: "customer",
   relation: "browse",
   per: ["product"],
-  features: perWindow(WINDOWS, (within) =>
+  features: perWindow(["5m", "30m", ...WINDOWS], (within) =>
     count(
       {
         name: `browsed_products_${within}`,

@@ -1,0 +1,55 @@
+import { DAY_MS } from "../../base/index.ts";
+import type { IntentSettings } from "./network.ts";
+
+/** How intent is learned from visits. Times in ms. */
+export interface VisitTask {
+  /** Ascending; the first hour, day and week unless said. */
+  readonly horizonsMs: readonly number[];
+  /** The horizon that ranks visitors, is explained and is judged first; an index. */
+  readonly mainHorizon: number;
+  readonly poolDays: number;
+  /** How long the periods are on which it is calibrated and judged. */
+  readonly testMs: number;
+  readonly calibrationMs: number;
+  /** How long before the end of the calibration period a row counts half. */
+  readonly halfLifeMs: number;
+  /** Instants of one visit that are learned from, at most. */
+  readonly perVisit: number;
+  readonly rowsMax: number;
+  readonly settings: IntentSettings;
+}
+
+export interface VisitOptions {
+  readonly horizonsMs?: readonly number[];
+  readonly poolDays?: number;
+  readonly testDays?: number;
+  readonly seed?: number;
+  readonly maximumRows?: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** P(an order within each horizon) as of any event of a visit, and between visits. */
+export function visitTask(options: VisitOptions = {}): VisitTask {
+  const horizonsMs = options.horizonsMs ?? [HOUR_MS, DAY_MS, 7 * DAY_MS];
+  return {
+    horizonsMs,
+    mainHorizon: Math.min(1, horizonsMs.length - 1),
+    poolDays: options.poolDays ?? 30,
+    testMs: (options.testDays ?? 21) * DAY_MS,
+    calibrationMs: 14 * DAY_MS,
+    halfLifeMs: 7 * DAY_MS,
+    perVisit: 30,
+    rowsMax: options.maximumRows ?? 300_000,
+    settings: {
+      bins: 12,
+      hiddenUnits: [128, 64],
+      epochs: 6,
+      batchSize: 1024,
+      learningRate: 0.002,
+      weightDecay: 0.1,
+      members: 6,
+      seed: options.seed ?? 7,
+    },
+  };
+}

@@ -1,0 +1,246 @@
+import type * as TensorFlow from "@tensorflow/tfjs";
+import { seededRandom, shuffle } from "../../base/index.ts";
+import type { Dataset } from "../dataset.ts";
+import { type DenseLayer, readLayers } from "../hazard-network.ts";
+import type { TensorBackend, Tf } from "../tensor-backend.ts";
+import { columnsOf, fitInputs, inputWidth, type PiecewiseInputs, writeInputs } from "./inputs.ts";
+
+/** How an intent network is built and trained. */
+export interface IntentSettings {
+  /** Spans per feature, at most. */
+  readonly bins: number;
+  readonly hiddenUnits: readonly number[];
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Decoupled decay of the kernels per step, times the learning rate (Loshchilov & Hutter 2019). */
+  readonly weightDecay: number;
+  /** How many networks, differing in seed only, have their logits averaged. */
+  readonly members: number;
+  readonly seed: number;
+  /** The features it reads; all of the data set's unless given. */
+  readonly featureNames?: readonly string[];
+}
+
+/** A trained network as plain numbers. Its outputs are logits of the hazards of consecutive spans of time. */
+export interface IntentNetwork {
+  readonly inputs: PiecewiseInputs;
+  readonly intervals: number;
+  /** Per member, its layers; ReLU between them, none after the last. */
+  readonly members: readonly (readonly DenseLayer[])[];
+}
+
+/**
+ * Trains on the censored likelihood of the intervals, each row by its weight. `onShare` hears how far it is,
+ * from 0 to 1. Without hidden units it is a logistic regression on piecewise-linear inputs.
+ */
+export async function trainIntentNetwork(
+  backend: TensorBackend,
+  dataset: Dataset,
+  weights: Float32Array,
+  intervals: number,
+  settings: IntentSettings,
+  onShare: (share: number) => void = () => undefined,
+): Promise<IntentNetwork> {
+  const inputs = fitInputs(dataset, settings.bins, settings.featureNames);
+  const rates = hazardRates(dataset, weights, intervals);
+  const task = { dataset, weights, inputs, intervals, settings };
+  const members: DenseLayer[][] = [];
+  for (let member = 0; member < settings.members; member++) {
+    const seed = settings.seed * 1000 + member;
+    const model = defineIntentNetwork(
+      backend.tf,
+      inputWidth(inputs),
+      rates,
+      settings.hiddenUnits,
+      seed,
+    );
+    await fit(backend.tf, model, task, member, (share) => {
+      onShare((member + share) / settings.members);
+    });
+    members.push(readLayers(model));
+    model.dispose();
+  }
+  return { inputs, intervals, members };
+}
+
+/** One member as a tfjs layers model; initial weights follow from the seed, initial hazards are `rates`. */
+export function defineIntentNetwork(
+  tf: Tf,
+  width: number,
+  rates: readonly number[],
+  hiddenUnits: readonly number[],
+  seed: number,
+): TensorFlow.LayersModel {
+  const input = tf.input({ shape: [width] });
+  let value = input;
+  hiddenUnits.forEach((units, layer) => {
+    const kernelInitializer = tf.initializers.heNormal({ seed: seed * 100 + layer });
+    value = tf.layers
+      .dense({ units, activation: "relu", kernelInitializer })
+      .apply(value) as TensorFlow.SymbolicTensor;
+  });
+  const output = tf.layers.dense({
+    units: rates.length,
+    kernelInitializer: tf.initializers.glorotNormal({ seed: seed * 100 + 99 }),
+  });
+  const model = tf.model({
+    inputs: input,
+    outputs: output.apply(value) as TensorFlow.SymbolicTensor,
+  });
+  const [kernel] = output.getWeights();
+  if (kernel !== undefined) {
+    const bias = tf.tensor1d(rates.map((rate) => Math.log(rate / (1 - rate))));
+    output.setWeights([kernel, bias]);
+    bias.dispose();
+  }
+  return model;
+}
+
+/** The weighted share of rows at risk in each interval to which it happened. */
+function hazardRates(dataset: Dataset, weights: Float32Array, intervals: number): number[] {
+  return Array.from({ length: intervals }, (_, interval) => {
+    let happened = 0.5;
+    let atRisk = 1;
+    for (let row = 0; row < dataset.rows; row++) {
+      const event = dataset.events[row] ?? -1;
+      if (interval < seenOf(dataset, row, intervals)) {
+        atRisk += weights[row] ?? 0;
+        happened += event === interval ? (weights[row] ?? 0) : 0;
+      }
+    }
+    return Math.min(0.5, happened / atRisk);
+  });
+}
+
+/** How many intervals of a row count: up to its event, else as far as was seen. */
+function seenOf({ events, observed }: Dataset, row: number, intervals: number): number {
+  const event = events[row] ?? -1;
+  return Math.min(intervals, event >= 0 ? event + 1 : (observed[row] ?? 0));
+}
+
+interface FitTask {
+  readonly dataset: Dataset;
+  readonly weights: Float32Array;
+  readonly inputs: PiecewiseInputs;
+  readonly intervals: number;
+  readonly settings: IntentSettings;
+}
+
+async function fit(
+  tf: Tf,
+  model: TensorFlow.LayersModel,
+  task: FitTask,
+  member: number,
+  onShare: (share: number) => void,
+): Promise<void> {
+  const { dataset, settings } = task;
+  const order = Int32Array.from(dataset.customers.keys()).filter(
+    (row) => !isHeldOut(dataset.customers[row] ?? 0, member, settings.members),
+  );
+  const random = seededRandom(settings.seed * 1000 + member);
+  const batches = Math.ceil(order.length / settings.batchSize);
+  const epochs = Math.max(settings.epochs, Math.ceil(STEPS_MIN / batches));
+  const optimizer = tf.train.adam(settings.learningRate);
+  const schedule = optimizer as unknown as { learningRate: number };
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    shuffle(order, random);
+    for (let batch = 0; batch < batches; batch++) {
+      const step = epoch * batches + batch;
+      const rate = learningRateAt(step, batches * epochs, settings.learningRate);
+      schedule.learningRate = rate;
+      const rows = order.subarray(batch * settings.batchSize, (batch + 1) * settings.batchSize);
+      learn(tf, model, optimizer, task, rows, rate * settings.weightDecay);
+      if (batch % 8 === 7) {
+        // Lets timers, messages and cancellation in.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    onShare((epoch + 1) / epochs);
+  }
+  optimizer.dispose();
+}
+
+/** Below this many members none leaves customers out. */
+const FOLDS_MIN = 3;
+
+/**
+ * Whether a member never saw a customer: each leaves out its share of them, so that all together have an opinion of
+ * every training row from a member that did not learn from it, and calibration needs no training of its own.
+ */
+export function isHeldOut(customer: number, member: number, members: number): boolean {
+  const mixed = Math.imul(customer ^ (customer >>> 15), 0x2c1b3c6d) >>> 0;
+  return members >= FOLDS_MIN && (mixed >>> 8) % members === member;
+}
+
+/** A small data set is seen more often. */
+const STEPS_MIN = 200;
+
+/** One-cycle: linear warm-up over a tenth of the steps, then a cosine down to nothing. */
+function learningRateAt(step: number, steps: number, peak: number): number {
+  const warm = Math.max(1, Math.floor(steps / 10));
+  return step < warm
+    ? (peak * (step + 1)) / warm
+    : (peak * (1 + Math.cos((Math.PI * (step - warm)) / Math.max(1, steps - warm)))) / 2;
+}
+
+function learn(
+  tf: Tf,
+  model: TensorFlow.LayersModel,
+  optimizer: TensorFlow.Optimizer,
+  task: FitTask,
+  rows: Int32Array,
+  decay: number,
+): void {
+  tf.tidy(() => {
+    const { x, happened, atRisk } = batchTensors(tf, task, rows);
+    optimizer.minimize(() => {
+      const logits = model.apply(x) as TensorFlow.Tensor2D;
+      const terms = tf.sub(tf.mul(tf.softplus(logits), atRisk), tf.mul(logits, happened));
+      return tf.div(tf.sum(terms), rows.length);
+    });
+    if (decay > 0) {
+      for (const weight of model.trainableWeights) {
+        const value = weight.read();
+        if (value.rank === 2) {
+          weight.write(tf.mul(value, 1 - decay));
+        }
+      }
+    }
+  });
+}
+
+/** Inputs, and per interval the row's weight where it happened and where it was at risk and seen. */
+function batchTensors(
+  tf: Tf,
+  { dataset, weights, inputs, intervals }: FitTask,
+  rows: Int32Array,
+): { x: TensorFlow.Tensor2D; happened: TensorFlow.Tensor2D; atRisk: TensorFlow.Tensor2D } {
+  const width = inputWidth(inputs);
+  const columns = columnsOf(inputs, dataset.featureNames);
+  const x = new Float32Array(rows.length * width);
+  const happened = new Float32Array(rows.length * intervals);
+  const atRisk = new Float32Array(rows.length * intervals);
+  rows.forEach((row, index) => {
+    writeInputs(
+      inputs,
+      columns,
+      dataset.features,
+      row * dataset.featureNames.length,
+      x,
+      index * width,
+    );
+    const weight = weights[row] ?? 0;
+    const event = dataset.events[row] ?? -1;
+    const from = index * intervals;
+    atRisk.fill(weight, from, from + seenOf(dataset, row, intervals));
+    if (event >= 0 && event < intervals) {
+      happened[from + event] = weight;
+    }
+  });
+  return {
+    x: tf.tensor2d(x, [rows.length, width]),
+    happened: tf.tensor2d(happened, [rows.length, intervals]),
+    atRisk: tf.tensor2d(atRisk, [rows.length, intervals]),
+  };
+}

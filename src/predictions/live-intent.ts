@@ -1,0 +1,189 @@
+import {
+  type Clock,
+  type Logger,
+  messageOf,
+  ServiceError,
+  type Store,
+  toIso,
+} from "../base/index.ts";
+import { servingAsOf } from "../collection/index.ts";
+import { openOwners, type TakenLines } from "../customers/index.ts";
+import { findService, type OnlineStore } from "../features/index.ts";
+import {
+  type IntentAnswer,
+  loadArtifact,
+  type OneIntent,
+  openChampionId,
+  prepareIntent,
+} from "../models/index.ts";
+import type { Freshness } from "./prediction-store.ts";
+
+export interface LiveIntentContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly online: OnlineStore;
+  readonly modelsFolder: string;
+}
+
+/** What the champion says of a customer now. */
+export interface LiveIntentAnswer extends Freshness, IntentAnswer {
+  readonly system: string;
+}
+
+/** Why, and what would change it. */
+export interface LiveIntentDetail extends LiveIntentAnswer {
+  readonly reasons: ReturnType<OneIntent["explain"]> | null;
+  /** The probability of the main horizon, should nothing more happen for so long. */
+  readonly ifNothingHappens: readonly { readonly hours: number; readonly probability: number }[];
+}
+
+/** A visitor whose probability rose across a threshold with an event. */
+export interface Crossing {
+  readonly customerId: number;
+  readonly probability: number;
+  readonly percentile: number | null;
+  readonly asOf: string;
+  readonly modelVersion: string;
+}
+
+export interface Subscription {
+  /** From this probability of the main horizon on. */
+  readonly threshold: number;
+  /** Only people who agreed to it are told of; unknown is no. */
+  readonly purpose: string;
+  readonly tell: (crossing: Crossing) => void;
+}
+
+/** Intent in the serving process: one row at a time, no tensor library. */
+export interface LiveIntent {
+  /** Throws `not-ready` before the first training, `conflict` where the champion reads other features. */
+  answer(customerId: number): LiveIntentAnswer;
+  explain(customerId: number, reasonsMax: number): LiveIntentDetail;
+  /** Tells of crossings until the returned function is called. */
+  subscribe(subscription: Subscription): () => void;
+  /** Tells of lines that were taken to their customers, after they were. */
+  readonly take: (taken: TakenLines) => void;
+}
+
+const IF_NOTHING_HOURS = [1, 24];
+const HOUR_MS = 3_600_000;
+
+/** So many visitors' last probabilities are remembered, to tell a crossing from a stay. */
+const REMEMBERED_MAX = 100_000;
+
+/** Opens intent over a store; the champion is loaded on first use and when another one serves. */
+export function openLiveIntent(context: LiveIntentContext): LiveIntent {
+  const { store, clock, online } = context;
+  const champion = openChampion(context);
+  const owners = openOwners(store);
+  const listeners = new Set<Subscription>();
+  const last = new Map<number, number>();
+  const answerAt = (customerId: number, at: number): LiveIntentAnswer => {
+    const { model, service, system, id } = champion();
+    const answer = model.answer(online.readAt(service, customerId, at).rows[0] ?? []);
+    const asOf = toIso(at);
+    return {
+      ...answer,
+      system,
+      modelVersion: id,
+      asOf,
+      dataThrough: asOf,
+      computedAt: toIso(clock.now()),
+    };
+  };
+  const tell = (customerId: number): void => {
+    const answer = answerAt(customerId, servingAsOf(store, clock));
+    const before = last.get(customerId) ?? 0;
+    last.delete(customerId);
+    last.set(customerId, answer.probability);
+    if (last.size > REMEMBERED_MAX) {
+      last.delete(last.keys().next().value ?? 0);
+    }
+    if (answer.isBot) {
+      return;
+    }
+    const { probability, percentile, asOf, modelVersion } = answer;
+    for (const { threshold, purpose, tell: listener } of listeners) {
+      if (before < threshold && probability >= threshold && owners.isGranted(customerId, purpose)) {
+        listener({ customerId, probability, percentile, asOf, modelVersion });
+      }
+    }
+  };
+  return {
+    answer: (customerId) => answerAt(customerId, servingAsOf(store, clock)),
+    explain: (customerId, reasonsMax) => {
+      const at = servingAsOf(store, clock);
+      const { model, service } = champion();
+      const row = online.readAt(service, customerId, at).rows[0] ?? [];
+      return {
+        ...answerAt(customerId, at),
+        reasons: model.explain(row, reasonsMax) ?? null,
+        ifNothingHappens: IF_NOTHING_HOURS.map((hours) => ({
+          hours,
+          probability: answerAt(customerId, at + hours * HOUR_MS).probability,
+        })),
+      };
+    },
+    subscribe: (subscription) => {
+      listeners.add(subscription);
+      return () => {
+        listeners.delete(subscription);
+      };
+    },
+    take: ({ lines }) => {
+      if (listeners.size === 0) {
+        return;
+      }
+      try {
+        const touched = new Set(lines.map(({ identifierId }) => owners.ownerOf(identifierId)));
+        for (const customerId of touched) {
+          if (customerId !== undefined) {
+            tell(customerId);
+          }
+        }
+      } catch (error) {
+        // Who listens is not who sends: an event is taken in whatever comes of its score.
+        context.logger.error({ reason: messageOf(error) }, "crossings not told");
+      }
+    },
+  };
+}
+
+interface Champion {
+  readonly id: string;
+  readonly system: string;
+  readonly service: ReturnType<typeof findService>;
+  readonly model: OneIntent;
+}
+
+function openChampion({ store, modelsFolder }: LiveIntentContext): () => Champion {
+  const idOf = openChampionId(store, "conversion-intent");
+  let loaded: Champion | undefined;
+  return () => {
+    const id = idOf();
+    if (id === undefined) {
+      throw new ServiceError(
+        "not-ready",
+        'conversion-intent has no champion yet: run "herkoop train conversion-intent"',
+      );
+    }
+    if (loaded?.id !== id) {
+      const artifact = loadArtifact(modelsFolder, "conversion-intent", id);
+      const service = findService(artifact.service.name);
+      if (service.version !== artifact.service.version) {
+        throw new ServiceError(
+          "conflict",
+          `${id} reads feature service ${service.name} v${artifact.service.version}, this release has v${service.version}: train again`,
+        );
+      }
+      loaded = {
+        id,
+        system: artifact.system,
+        service,
+        model: prepareIntent(artifact, service.features),
+      };
+    }
+    return loaded;
+  };
+}
