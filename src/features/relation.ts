@@ -40,9 +40,9 @@ export interface Relation {
   rows(facts: readonly Fact[], cutoff: number): readonly Row[];
   /**
    * The row that one more fact adds after `last`, where it happened no earlier than any other and leaves the rows
-   * before as they are. Absent where facts change each other's rows.
+   * before as they are; undefined where it changes one. Absent where facts always change each other's rows.
    */
-  readonly next?: (fact: Fact, last: Row | undefined) => Row;
+  readonly next?: (fact: Fact, last: Row | undefined) => Row | undefined;
 }
 
 /** Day, hour and weekday (0 is Monday) in UTC of an instant, as columns. */

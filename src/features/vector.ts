@@ -112,12 +112,13 @@ function adding(
 ): MadeRows["add"] {
   let last = newest;
   return (fact) => {
-    if (next === undefined) {
+    const row = next?.(fact, last);
+    if (row === undefined) {
       return false;
     }
-    last = next(fact, last);
-    if (isOwn(last)) {
-      rows.add(last);
+    last = row;
+    if (isOwn(row)) {
+      rows.add(row);
     }
     return true;
   };

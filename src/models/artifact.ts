@@ -76,20 +76,16 @@ function storedForm(fitted: FittedModel): {
   readonly fitted: object;
   readonly members: readonly (readonly DenseLayer[])[];
 } {
-  switch (fitted.kind) {
-    case "network": {
-      const { preprocessing, intervals, members } = fitted.network;
-      const forms = members.map((layers) => layers.map(({ inputs, units }) => ({ inputs, units })));
-      return { fitted: { kind: "network", preprocessing, intervals, members: forms }, members };
-    }
-    case "intent": {
-      const { content, members } = storeIntent(fitted.model);
-      return { fitted: content, members };
-    }
-    case "binned-hazard":
-    case "poisson-gamma":
-      return { fitted, members: [] };
+  if (fitted.kind === "network") {
+    const { preprocessing, intervals, members } = fitted.network;
+    const forms = members.map((layers) => layers.map(({ inputs, units }) => ({ inputs, units })));
+    return { fitted: { kind: "network", preprocessing, intervals, members: forms }, members };
   }
+  if (fitted.kind === "intent") {
+    const { content, members } = storeIntent(fitted.model);
+    return { fitted: content, members };
+  }
+  return { fitted, members: [] };
 }
 
 /** Loads a version; predictions are those it was saved with, to the bit. Throws `not-found` where it is gone. */

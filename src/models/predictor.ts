@@ -1,7 +1,4 @@
-import { type AggregateTime, aggregateTimeHazards } from "./baselines/aggregate-time.ts";
-import { type BinnedHazard, binnedHazards } from "./baselines/binned-hazard.ts";
-import { type BuyTillYouDieHazard, buyTillYouDieHazards } from "./baselines/buy-till-you-die.ts";
-import { type PoissonGamma, poissonGammaHazards } from "./baselines/poisson-gamma.ts";
+import { type Baseline, baselineHazards } from "./baseline.ts";
 import type { Dataset } from "./dataset.ts";
 import { sigmoid } from "./distribution.ts";
 import { logitsOfAll } from "./forward.ts";
@@ -13,10 +10,7 @@ import type { TensorBackend } from "./tensor-backend.ts";
 /** Anything that answers with hazards: what is saved, loaded and served, network or baseline. */
 export type FittedModel =
   | { readonly kind: "network"; readonly network: TrainedNetwork }
-  | { readonly kind: "binned-hazard"; readonly parameters: BinnedHazard }
-  | { readonly kind: "aggregate-time"; readonly parameters: AggregateTime }
-  | { readonly kind: "buy-till-you-die"; readonly parameters: BuyTillYouDieHazard }
-  | { readonly kind: "poisson-gamma"; readonly parameters: PoissonGamma }
+  | Baseline
   | { readonly kind: "intent"; readonly model: IntentModel };
 
 /**
@@ -28,22 +22,14 @@ export function hazardsOf(
   model: FittedModel,
   dataset: Dataset,
 ): Float64Array {
-  switch (model.kind) {
-    case "network":
-      return Float64Array.from(logitsOfAll(backend, model.network, dataset), sigmoid);
-    case "binned-hazard":
-      return binnedHazards(model.parameters, dataset);
-    case "aggregate-time":
-      return aggregateTimeHazards(model.parameters, dataset);
-    case "buy-till-you-die":
-      return buyTillYouDieHazards(model.parameters, dataset);
-    case "poisson-gamma":
-      return poissonGammaHazards(model.parameters, dataset);
-    case "intent": {
-      const horizons = model.model.horizonsMs.length;
-      return probabilitiesOfRows(backend, model.model, dataset).filter(
-        (_, index) => index % horizons === horizons - 1,
-      );
-    }
+  if (model.kind === "network") {
+    return Float64Array.from(logitsOfAll(backend, model.network, dataset), sigmoid);
   }
+  if (model.kind === "intent") {
+    const horizons = model.model.horizonsMs.length;
+    return probabilitiesOfRows(backend, model.model, dataset).filter(
+      (_, index) => index % horizons === horizons - 1,
+    );
+  }
+  return baselineHazards(model, dataset);
 }

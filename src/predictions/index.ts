@@ -1,11 +1,11 @@
 /** Predictions: what comes next for everybody, stamped with who said it and how fresh it is. */
 
-export { afterSilence, type Outlook, outlookOf } from "./outlook.ts";
 export {
   type Crossing,
   type LiveIntent,
   openLiveIntent,
 } from "./live-intent.ts";
+export { afterSilence, type Outlook, outlookOf } from "./outlook.ts";
 export {
   currentRun,
   eachPrediction,

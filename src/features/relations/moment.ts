@@ -1,5 +1,5 @@
 import type { Row } from "../condition.ts";
-import { LOOKBACK_DAYS, SCALE } from "../fact.ts";
+import { type Fact, LOOKBACK_DAYS, SCALE } from "../fact.ts";
 import { listed, type Relation } from "../relation.ts";
 import { browsingOf } from "./browse.ts";
 
@@ -12,6 +12,7 @@ export const moment: Relation = {
   kinds: ["browse"],
   scales: { value: SCALE },
   hasFirstAt: false,
+  onlyGrows: true,
   sql: (instants) => {
     const more = listed(instants.keys);
     const { dialect } = instants;
@@ -28,21 +29,33 @@ export const moment: Relation = {
   },
   rows: (facts, cutoff) => {
     const rows: Moment[] = [];
-    for (const { event, at_ms, price } of browsingOf(facts, cutoff)) {
-      let last = rows.at(-1);
-      if (last?.at_ms !== at_ms) {
-        last = { at_ms, events: 0, carts: 0, checkouts: 0, value: 0 };
-        rows.push(last);
+    for (const fact of browsingOf(facts, cutoff)) {
+      const last = rows.at(-1);
+      const one = momentOf(fact);
+      if (last?.at_ms === one.at_ms) {
+        last.events += one.events;
+        last.carts += one.carts;
+        last.checkouts += one.checkouts;
+        last.value += one.value;
+      } else {
+        rows.push(one);
       }
-      last.events++;
-      last.carts += event === CARTED ? 1 : 0;
-      last.checkouts += event === CHECKOUT ? 1 : 0;
-      last.value +=
-        price !== null && price > 0 && price < PRICE_MAX ? Math.round(price * SCALE) : 0;
     }
     return rows satisfies Row[];
   },
+  next: (fact, last) => (last?.["at_ms"] === fact.at_ms ? undefined : momentOf(fact)),
 };
+
+function momentOf({ event, at_ms, price }: Fact): Moment {
+  const isPriced = price !== null && price > 0 && price < PRICE_MAX;
+  return {
+    at_ms,
+    events: 1,
+    carts: event === CARTED ? 1 : 0,
+    checkouts: event === CHECKOUT ? 1 : 0,
+    value: isPriced ? Math.round(price * SCALE) : 0,
+  };
+}
 
 /** What costs more is no price. */
 const PRICE_MAX = 1e9;

@@ -1,5 +1,4 @@
-import { binnedHazards } from "../baselines/binned-hazard.ts";
-import { poissonGammaHazards } from "../baselines/poisson-gamma.ts";
+import { baselineHazards } from "../baseline.ts";
 import { type Calibration, calibrate } from "../calibrate.ts";
 import { sigmoid } from "../distribution.ts";
 import { logitsOfOne } from "../forward.ts";
@@ -139,7 +138,7 @@ function ofPool(
   return {
     answer: (row) => {
       const hazards = hazardsOfOne(fitted, featureNames, featuresOf(row));
-      const probability = calibrate(hazards, calibration)[0] ?? 0;
+      const probability = calibrate(hazards, 1, calibration)[0] ?? 0;
       return {
         horizons: [{ hours: intervalMs / HOUR_MS, probability }],
         probability,
@@ -156,14 +155,9 @@ function hazardsOfOne(
   featureNames: readonly string[],
   features: Float32Array,
 ): Float64Array {
-  switch (fitted.kind) {
-    case "network":
-      return logitsOfOne(fitted.network, featureNames, features).map(sigmoid);
-    case "binned-hazard":
-      return binnedHazards(fitted.parameters, oneRow(featureNames, features));
-    case "poisson-gamma":
-      return poissonGammaHazards(fitted.parameters, oneRow(featureNames, features));
-  }
+  return fitted.kind === "network"
+    ? logitsOfOne(fitted.network, featureNames, features).map(sigmoid)
+    : baselineHazards(fitted, oneRow(featureNames, features));
 }
 
 function featuresOf(row: readonly (number | null)[]): Float32Array {
