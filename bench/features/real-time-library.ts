@@ -13,6 +13,7 @@ import { anyShopper, atRate, call, openShop, SHOPPERS } from "./shoppers.ts";
  */
 const [folder = "", perSecond = "500", seconds = "20"] = process.argv.slice(2);
 const CHECKPOINT_MS = 5_000;
+const WARM_UP_SECONDS = 8;
 
 const { store } = await openShop(folder);
 const online = openOnlineStore(store);
@@ -36,9 +37,7 @@ async function eventThenVector(): Promise<number> {
   return performance.now() - started;
 }
 
-for (let round = 0; round < 1_000; round++) {
-  await eventThenVector();
-}
+await atRate(Number(perSecond), WARM_UP_SECONDS, eventThenVector);
 const timer = setInterval(() => void checkpointer.run(), CHECKPOINT_MS);
 const together = await atRate(Number(perSecond), Number(seconds), eventThenVector);
 clearInterval(timer);

@@ -13,10 +13,12 @@ import { anyShopper, atRate, call, openShop, SHOPPERS } from "./shoppers.ts";
  * answered. As many readers ask without an event before. Prints quantiles in ms, from the sending on.
  */
 const [folder = "", perSecond = "500", seconds = "20"] = process.argv.slice(2);
+/** A server in service is warm. */
+const WARM_UP_SECONDS = 8;
 const HERKOOP = join(import.meta.dirname, "..", "..", "bin", "herkoop.js");
 const { store, key } = await openShop(folder);
 store.close();
-const server = spawn(process.execPath, [HERKOOP, "--store", folder, "serve", "--port", "0"], {
+const server = spawn(HERKOOP, ["--store", folder, "serve", "--port", "0"], {
   stdio: ["ignore", "pipe", "ignore"],
 });
 server.stdout.setEncoding("utf8");
@@ -70,9 +72,7 @@ async function vectorAlone(): Promise<number> {
   return performance.now() - started;
 }
 
-for (let round = 0; round < 300; round++) {
-  await eventThenVector();
-}
+await atRate(Number(perSecond), WARM_UP_SECONDS, eventThenVector);
 const alone: number[] = [];
 for (let round = 0; round < 2_000; round++) {
   alone.push(await vectorAlone());

@@ -53,6 +53,8 @@ export function createApp(from: AppContext): Express {
     intake: createIntake(from.intakeBytesMax ?? INTAKE_BYTES_MAX),
   };
   const app = express();
+  // Answers change with every event; a digest of each would cost more than sending it.
+  app.set("etag", false);
   app.use(requestLog(context.logger), helmet(), shortAddresses);
   app.use([...COLLECTION_PATHS], browserAccess);
   for (const endpoint of ENDPOINTS) {
