@@ -63,7 +63,7 @@ export async function backtestSeries(
   for (const cutoff of instants) {
     const prepared = await prepareRows(context, task, { lastTest: cutoff, judgedAt: context.asOf });
     for (const seed of numbers) {
-      const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 300 });
+      const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 600 });
       try {
         const seeded = { ...task, settings: { ...task.settings, seed } };
         const { evaluation } = await evaluatePrepared(context, seeded, duckdb, prepared);

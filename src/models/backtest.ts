@@ -68,7 +68,7 @@ export async function backtestModel(
     lastTest: request.cutoff,
     judgedAt: context.asOf,
   });
-  const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 300 });
+  const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 600 });
   try {
     const { evaluation } = await evaluatePrepared(context, task, duckdb, prepared);
     await writePredictions(duckdb, context, task, evaluation, {
@@ -155,6 +155,7 @@ async function exportRows(
   folder: string,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
+  await duckdb.run("SET preserve_insertion_order = false");
   const copy = async (name: string, cutoffs: readonly string[], label: number): Promise<void> => {
     const instants = cutoffs.map((iso) => Date.parse(iso)).join(", ");
     await duckdb.run(

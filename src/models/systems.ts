@@ -149,6 +149,7 @@ function logistic(name: string, featureNames?: readonly string[]): System {
         {
           ...settings,
           hiddenUnits: [],
+          hinges: 0,
           members: 1,
           batchSize: 4096,
           learningRate: 0.02,

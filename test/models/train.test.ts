@@ -108,7 +108,7 @@ async function answersBySilence(context: TrainingContext, task: ModelTask): Prom
 }
 
 describe("models/train", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it("trains, keeps the winner, and loads it again to identical predictions", async () => {
     await withStore(async (store, folder) => {
