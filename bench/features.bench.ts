@@ -42,7 +42,9 @@ interface Goal {
 
 interface Medians {
   readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly peakMiB: number;
+  readonly rows: number;
 }
 
 const GOALS: readonly Goal[] = [
@@ -55,8 +57,11 @@ const GOALS: readonly Goal[] = [
     isMet: (medians) => secondsOf(medians, HERKOOP) * 5 <= secondsOf(medians, "pandas"),
   },
   {
-    text: "herkoop in less than 1.5 GB of memory",
-    isMet: (medians) => (medians.get(HERKOOP)?.peakMiB ?? Number.NaN) < 1500,
+    text: "the thirteen, and the whole catalogue from a store, in less than 1.5 GB of memory each",
+    isMet: (medians) =>
+      [HERKOOP, "herkoop store, one cutoff", WHOLE].every(
+        (system) => (medians.get(system)?.peakMiB ?? Number.NaN) < 1.5e9 / 2 ** 20,
+      ),
   },
   {
     text: "a feature of the whole catalogue costs no more than one of the thirteen",
@@ -70,9 +75,8 @@ const GOALS: readonly Goal[] = [
       3 * secondsOf(medians, "herkoop store, one cutoff"),
   },
   {
-    text: "the whole catalogue at nine cutoffs costs less than 3x one cutoff",
-    isMet: (medians) =>
-      secondsOf(medians, "herkoop whole catalogue, nine cutoffs") < 3 * secondsOf(medians, WHOLE),
+    text: "a row of the whole catalogue costs no more at nine cutoffs than at one",
+    isMet: (medians) => perRow(medians, `${WHOLE}, nine cutoffs`) <= perRow(medians, WHOLE),
   },
 ];
 
@@ -85,6 +89,10 @@ function features(): number {
 
 function secondsOf(medians: ReadonlyMap<string, Medians>, system: string): number {
   return medians.get(system)?.seconds ?? Number.NaN;
+}
+
+function perRow(medians: ReadonlyMap<string, Medians>, system: string): number {
+  return secondsOf(medians, system) / (medians.get(system)?.rows ?? Number.NaN);
 }
 
 /**
@@ -208,7 +216,9 @@ function resultOf(
       name,
       {
         seconds: medianOf(runs.map((one) => one.seconds)),
+        cpuSeconds: medianOf(runs.map((one) => one.cpuSeconds)),
         peakMiB: medianOf(runs.map((one) => one.peakMiB)),
+        rows: runs[0]?.rows ?? Number.NaN,
       },
     ]),
   );
@@ -226,12 +236,16 @@ function resultOf(
     ),
     goals: GOALS.map((goal) => ({ text: goal.text, met: goal.isMet(medians) })),
     notes: [
-      `Medians: ${[...medians].map(([system, of]) => `${system} ${of.seconds.toFixed(2)} s, ${of.peakMiB.toFixed(0)} MiB`).join("; ")}.`,
-      `herkoop is thirteen declared views over the same flat Parquet as the query by hand; herkoop store the same over facts made before from a store's history. One and nine cutoffs (28 days apart) are files as \`herkoop features build\` makes them, for customers who bought or browsed; the whole catalogue is ${features()} features.`,
+      `Medians, on the clock and of the processor: ${[...medians].map(([system, of]) => `${system} ${of.seconds.toFixed(2)} and ${of.cpuSeconds.toFixed(2)} s, ${of.peakMiB.toFixed(0)} MiB`).join("; ")}.`,
+      `herkoop is thirteen declared views over the same flat Parquet as the query by hand; herkoop store the same over facts made before from a store's history. One and nine cutoffs (28 days apart) are files as \`herkoop features build\` makes them, for customers who bought or browsed; the whole catalogue is ${features()} features, most of them of the last 90 days: nine cutoffs are ${rowsOf(medians, `${WHOLE}, nine cutoffs`)} rows, one is ${rowsOf(medians, WHOLE)}.`,
       `${events} events, seed ${SEED}; ${rows} customers with an event before ${CUTOFF}. All systems came to the same sum of every feature, to a millionth.`,
       "Seconds are from the files to a file, without starting the process; peak memory is that of the process. hand-duckdb and polars read flat Parquet, pandas CSV; sqlite a table loaded before, in the order of customer and time.",
     ],
   };
+}
+
+function rowsOf(medians: ReadonlyMap<string, Medians>, system: string): string {
+  return String(medians.get(system)?.rows ?? "no");
 }
 
 function figuresOf(
@@ -245,6 +259,10 @@ function figuresOf(
     ? {
         seconds: figureOf(
           runs.map((one) => one.seconds),
+          "s",
+        ),
+        cpu_seconds: figureOf(
+          runs.map((one) => one.cpuSeconds),
           "s",
         ),
         peak_mib: figureOf(

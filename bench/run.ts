@@ -10,6 +10,6 @@ if (name === undefined || !names.includes(name)) {
   process.exit(2);
 }
 const { run } = (await import(join(import.meta.dirname, `${name}.bench.ts`))) as {
-  run: () => Promise<void>;
+  run: () => Promise<void> | void;
 };
 await run();

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { literal, openDuckDb } from "../../src/base/index.ts";
-import { checksumOf, type Measured, peakMiB } from "./measured.ts";
+import { checksumOf, type Measured, peakMiB, stopwatch } from "./measured.ts";
 
 /**
  * The query that somebody who knows DuckDB writes by hand for these features, over flat Parquet into
@@ -40,13 +40,14 @@ const query = `WITH seen AS (SELECT * FROM read_parquet(${literal(join(folder, "
          coalesce(open_carts, 0) AS open_carts
   FROM customer LEFT JOIN rhythm USING (customer_id) LEFT JOIN cart USING (customer_id)`;
 
-const begin = performance.now();
+const spent = stopwatch();
 const duckdb = await openDuckDb({ temporaryFolder: folder, memoryLimitMiB: Number(memory) });
 try {
   await duckdb.run(`COPY (${query}) TO ${literal(out)} (FORMAT parquet)`);
-  const seconds = (performance.now() - begin) / 1000;
+  const { seconds, cpuSeconds } = spent();
   const measured: Measured = {
     seconds,
+    cpuSeconds,
     peakMiB: peakMiB(),
     ...(await checksumOf(duckdb, out)),
   };

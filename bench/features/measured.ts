@@ -28,9 +28,20 @@ export const FEATURES = [
 /** What a child prints: one JSON line. Sums leave out what is unknown. */
 export interface Measured {
   readonly seconds: number;
+  /** Of all threads, from and to the same instants as `seconds`. */
+  readonly cpuSeconds: number;
   readonly peakMiB: number;
   readonly rows: number;
   readonly checksum: Readonly<Record<(typeof FEATURES)[number], number>>;
+}
+
+/** What passed since, on the clock and, of all threads, on the processor. */
+export function stopwatch(): () => Pick<Measured, "seconds" | "cpuSeconds"> {
+  const [begin, usage] = [performance.now(), process.cpuUsage()];
+  return () => {
+    const { user, system } = process.cpuUsage(usage);
+    return { seconds: (performance.now() - begin) / 1000, cpuSeconds: (user + system) / 1e6 };
+  };
 }
 
 /** This process's own so far. */

@@ -7,7 +7,7 @@ import { factsFolder } from "../../src/features/facts.ts";
 import { wholeService } from "../../src/features/index.ts";
 import { atCutoff } from "../../src/features/instants.ts";
 import { cutoffRowsSql } from "../../src/features/rows-sql.ts";
-import { checksumOf, peakMiB } from "./measured.ts";
+import { checksumOf, peakMiB, stopwatch } from "./measured.ts";
 import { FACTS, seeingAll, thirteen } from "./thirteen.ts";
 
 /**
@@ -34,11 +34,12 @@ try {
 
 async function measure(): Promise<unknown> {
   const facts = await factsFolder(store);
-  const begin = performance.now();
+  const spent = stopwatch();
   const duckdb = await store.openDuckDb({ memoryLimitMiB: workingMemoryMiB() });
   try {
     const source = factsOf(duckdb, facts);
     const { catalogue, service } = thirteen(FACTS);
+    let rows = 0;
     if (what === "thirteen") {
       await source.open("all");
       await duckdb.run("SET preserve_insertion_order = false");
@@ -59,19 +60,18 @@ async function measure(): Promise<unknown> {
           : { service: wholeService("customer") }),
       };
       await source.open("all");
-      await buildFile(duckdb, source, store.path("temporary"), request);
+      rows = await buildFile(duckdb, source, store.path("temporary"), request);
     }
-    const seconds = (performance.now() - begin) / 1000;
-    const peak = peakMiB();
-    const sums = what === "build-catalogue" ? {} : await checksumOf(duckdb, out);
-    return { seconds, peakMiB: peak, ...sums };
+    const measured = { ...spent(), peakMiB: peakMiB() };
+    const sums = what === "build-catalogue" ? { rows } : await checksumOf(duckdb, out);
+    return { ...measured, ...sums };
   } finally {
     duckdb.close();
   }
 }
 
-async function timed(work: () => Promise<unknown>): Promise<{ seconds: number; peakMiB: number }> {
-  const begin = performance.now();
+async function timed(work: () => Promise<unknown>): Promise<unknown> {
+  const spent = stopwatch();
   await work();
-  return { seconds: (performance.now() - begin) / 1000, peakMiB: peakMiB() };
+  return { ...spent(), peakMiB: peakMiB() };
 }

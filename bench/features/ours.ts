@@ -3,7 +3,7 @@ import { literal, openDuckDb, workingMemoryMiB } from "../../src/base/index.ts";
 import { duckDbDialect } from "../../src/features/dialect.ts";
 import { atCutoff } from "../../src/features/instants.ts";
 import { cutoffRowsSql } from "../../src/features/rows-sql.ts";
-import { checksumOf, type Measured, peakMiB } from "./measured.ts";
+import { checksumOf, type Measured, peakMiB, stopwatch } from "./measured.ts";
 import { FLAT, seeingAll, thirteen } from "./thirteen.ts";
 
 /**
@@ -16,7 +16,7 @@ const [folder = "", cutoff = ""] = process.argv.slice(2);
 const out = join(folder, "features-ours.parquet");
 const at = Date.parse(cutoff);
 
-const begin = performance.now();
+const spent = stopwatch();
 const duckdb = await openDuckDb({ temporaryFolder: folder, memoryLimitMiB: workingMemoryMiB() });
 try {
   await duckdb.run(
@@ -32,8 +32,13 @@ try {
   );
   await duckdb.run("SET preserve_insertion_order = false");
   await duckdb.run(`COPY (${sql}) TO ${literal(out)} (FORMAT parquet)`);
-  const seconds = (performance.now() - begin) / 1000;
-  const measured: Measured = { seconds, peakMiB: peakMiB(), ...(await checksumOf(duckdb, out)) };
+  const { seconds, cpuSeconds } = spent();
+  const measured: Measured = {
+    seconds,
+    cpuSeconds,
+    peakMiB: peakMiB(),
+    ...(await checksumOf(duckdb, out)),
+  };
   process.stdout.write(`${JSON.stringify(measured)}\n`);
 } finally {
   duckdb.close();

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { FEATURES, type Measured, peakMiB, readSums } from "./measured.ts";
+import { FEATURES, type Measured, peakMiB, readSums, stopwatch } from "./measured.ts";
 
 /**
  * The features by SQLite alone, from the table that load-sqlite.ts made into a table of another file; the
@@ -44,7 +44,7 @@ const query = `WITH customer AS (
   FROM customer LEFT JOIN rhythm USING (customer_id) LEFT JOIN cart USING (customer_id)`;
 
 rmSync(out, { force: true });
-const begin = performance.now();
+const spent = stopwatch();
 const sqlite = new Database(join(folder, "events.sqlite"));
 try {
   sqlite.pragma("cache_size = -1048576");
@@ -52,7 +52,7 @@ try {
   sqlite.prepare("ATTACH ? AS made").run(out);
   sqlite.exec("PRAGMA made.journal_mode = OFF; PRAGMA made.synchronous = OFF");
   sqlite.exec(`CREATE TABLE made.feature AS ${query}`);
-  const seconds = (performance.now() - begin) / 1000;
+  const { seconds, cpuSeconds } = spent();
   const peak = peakMiB();
   const sums = FEATURES.map((name) => `coalesce(sum(${name}), 0) AS ${name}`);
   const row = sqlite
@@ -62,6 +62,7 @@ try {
     .get();
   const measured: Measured = {
     seconds,
+    cpuSeconds,
     peakMiB: peak,
     rows: Number(row?.["n"]),
     checksum: readSums(row),

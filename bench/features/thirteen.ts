@@ -1,5 +1,6 @@
 import type { Catalogue } from "../../src/features/catalogue.ts";
 import { is, isAfter } from "../../src/features/condition.ts";
+import { FACT_KINDS } from "../../src/features/fact.ts";
 import type { FeatureService } from "../../src/features/feature-service.ts";
 import {
   type AggregatedFeature,
@@ -54,15 +55,15 @@ export const FACTS: Names = {
 };
 
 /** Every event is seen, of whatever kind. */
-function seen({ cutoff }: Instants): string {
-  return `(SELECT * FROM fact WHERE occurred_at_ms < ${cutoff} AND known_at_ms < ${cutoff})`;
+function seen(instants: Instants): string {
+  return instants.visible(FACT_KINDS);
 }
 
 function relation(name: string, sql: Relation["sql"], scales: Relation["scales"] = {}): Relation {
   const rows = (): never => {
     throw new Error(`${name} is read by SQL alone`);
   };
-  return { name, kinds: [], scales, hasFirstAt: false, sql, rows };
+  return { name, kinds: [], scales, hasFirstAt: false, onlyGrows: true, sql, rows };
 }
 
 /** The thirteen features as views, and whom they are of: every customer with an event. */
@@ -149,7 +150,8 @@ function viewsOf({ bought, viewed, carted }: Names): FeatureView[] {
   ];
 }
 
-/** Every customer with any event before the cutoff. */
+/** Every event before the cutoff, where facts have no kind. */
 export function seeingAll(instants: Instants): Instants {
-  return { ...instants, visible: () => seen(instants) };
+  const before = `occurred_at_ms < ${instants.cutoff} AND known_at_ms < ${instants.cutoff}`;
+  return { ...instants, visible: () => `(SELECT * FROM fact WHERE ${before})` };
 }

@@ -16,6 +16,10 @@ export interface AggregationContext {
   readonly gapScale: number;
   /** The column that gaps are between. */
   readonly gapOver: string;
+  /** A test of the rows that are seen; all of them unless said. */
+  readonly seen?: string;
+  /** Under which name the rows have a column, where it is another. */
+  readonly columnOf?: (column: string) => string;
 }
 
 /** The aggregate as SQL over the rows of one entity: the columns of the view's grain, and `gap`. */
@@ -55,7 +59,11 @@ function columnSql(aggregation: OfColumn, context: AggregationContext): string {
     case "maximum":
       return scaled(`max(${chosenSql(of, aggregation, context)})`, of, context);
     case "last":
-      return scaled(`max_by(${of}, at_ms)`, of, context);
+      return scaled(
+        `max_by(${named(of, context)}, ${chosenSql("at_ms", {}, context)})`,
+        of,
+        context,
+      );
   }
 }
 
@@ -65,21 +73,20 @@ function shareSql(
 ): string {
   const { of, within } = aggregation;
   const among = testSql(within === undefined ? {} : { within }, context);
-  const test = of.sql(context.dialect);
+  const test = of.sql(context.dialect, context.columnOf);
   const both = among === undefined ? test : `${among} AND ${test}`;
   const all = among === undefined ? "count(*)" : `nullif(count(CASE WHEN ${among} THEN 1 END), 0)`;
   return `CAST(count(CASE WHEN ${both} THEN 1 END) AS DOUBLE) / ${all}`;
 }
 
-function testSql(
-  selection: Selection,
-  { dialect, cutoff }: AggregationContext,
-): string | undefined {
+function testSql(selection: Selection, context: AggregationContext): string | undefined {
+  const { dialect, cutoff, seen, columnOf } = context;
   const tests = [
-    ...(selection.where === undefined ? [] : [selection.where.sql(dialect)]),
+    ...(seen === undefined ? [] : [seen]),
+    ...(selection.where === undefined ? [] : [selection.where.sql(dialect, columnOf)]),
     ...(selection.within === undefined
       ? []
-      : [`at_ms >= ${cutoff} - ${windowMs(selection.within)}`]),
+      : [`${named("at_ms", context)} >= ${cutoff} - ${windowMs(selection.within)}`]),
   ];
   return tests.length === 0 ? undefined : tests.join(" AND ");
 }
@@ -91,7 +98,12 @@ function chosenSql(
   otherwise = "",
 ): string {
   const test = testSql(selection, context);
-  return test === undefined ? column : `CASE WHEN ${test} THEN ${column}${otherwise} END`;
+  const name = named(column, context);
+  return test === undefined ? name : `CASE WHEN ${test} THEN ${name}${otherwise} END`;
+}
+
+function named(column: string, { columnOf }: AggregationContext): string {
+  return columnOf === undefined ? column : columnOf(column);
 }
 
 function scaled(sql: string, column: string, context: AggregationContext, more = ""): string {
@@ -105,18 +117,19 @@ function daysSinceSql(instant: string, { cutoff }: AggregationContext): string {
 
 function gapSql(statistic: GapStatistic, context: AggregationContext): string {
   const days = context.gapScale === 1 ? "" : ` / ${context.gapScale}`;
-  const gap = context.dialect.wide("gap");
+  const gap = chosenSql("gap", {}, context);
+  const wide = context.dialect.wide(gap);
   switch (statistic) {
     case "mean":
-      return `CAST(sum(gap) AS DOUBLE) / nullif(count(gap), 0)${days}`;
+      return `CAST(sum(${gap}) AS DOUBLE) / nullif(count(${gap}), 0)${days}`;
     case "std":
       // Exact sums until the root, so that no order of rows and no engine shows in the result.
-      return `CASE WHEN count(gap) > 1 THEN sqrt(CAST(count(gap) * sum(${gap} * gap) - sum(${gap}) * sum(gap) AS DOUBLE) / (CAST(count(gap) AS DOUBLE) * (count(gap) - 1)))${days} END`;
+      return `CASE WHEN count(${gap}) > 1 THEN sqrt(CAST(count(${gap}) * sum(${wide} * gap) - sum(${wide}) * sum(${gap}) AS DOUBLE) / (CAST(count(${gap}) AS DOUBLE) * (count(${gap}) - 1)))${days} END`;
     case "median":
-      return `CAST(median(gap) AS DOUBLE)${days}`;
+      return `CAST(median(${gap}) AS DOUBLE)${days}`;
     case "last":
-      return `CAST(max_by(gap, CASE WHEN gap IS NOT NULL THEN ${context.gapOver} END) AS DOUBLE)${days}`;
+      return `CAST(max_by(gap, CASE WHEN ${gap} IS NOT NULL THEN ${context.gapOver} END) AS DOUBLE)${days}`;
     case "max":
-      return `CAST(max(gap) AS DOUBLE)${days}`;
+      return `CAST(max(${gap}) AS DOUBLE)${days}`;
   }
 }

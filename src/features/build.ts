@@ -8,6 +8,7 @@ import { bucketsOf } from "./facts.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { ENTITY_KEYS, isPopulation } from "./feature-view.ts";
 import { atCutoff } from "./instants.ts";
+import { lateCustomersSql } from "./late-customers.ts";
 import {
   atStartOfDay,
   cutoffRowsSql,
@@ -16,6 +17,8 @@ import {
   populationTableName,
   type Spine,
 } from "./rows-sql.ts";
+import { SHARED } from "./shared-columns.ts";
+import { mostShared, sharedSql } from "./shared-views.ts";
 
 export interface BuildRequest {
   readonly service: FeatureService;
@@ -83,20 +86,26 @@ export async function buildFile(
     join(parts, `${cutoff}-${bucket}.parquet`);
   await duckdb.run("SET preserve_insertion_order = false");
   try {
+    const passes = passesOf(request);
     await createPopulation(duckdb, request, isParted);
     let done = 0;
     for (const bucket of buckets) {
       if (isParted) {
         await facts.open(bucket);
       }
-      for (const [index, cutoff] of cutoffs.entries()) {
-        const sql = rowsSql(request, cutoff, isParted);
-        await duckdb.run(`COPY (${sql}) TO ${literal(partOf(index, bucket))} (${PARQUET})`);
-        done++;
-        onCutoff?.(Math.floor(done / buckets.length), cutoffs.length);
+      for (const pass of passes) {
+        const shared = await createShared(duckdb, request, pass);
+        for (const [index, cutoff] of pass.entries()) {
+          const made = shared === undefined ? undefined : { ...shared, index };
+          const sql = rowsSql(request, cutoff, isParted, made);
+          const part = partOf(cutoff, bucket);
+          await duckdb.run(`COPY (${sql}) TO ${literal(part)} (${PART})`);
+          done++;
+          onCutoff?.(Math.floor(done / buckets.length), cutoffs.length);
+        }
       }
     }
-    const files = cutoffs.flatMap((_, index) => buckets.map((bucket) => partOf(index, bucket)));
+    const files = cutoffs.flatMap((cutoff) => buckets.map((bucket) => partOf(cutoff, bucket)));
     return await joinParts(duckdb, files, request.file);
   } finally {
     await duckdb.run("SET preserve_insertion_order = true");
@@ -105,12 +114,53 @@ export async function buildFile(
   }
 }
 
-const PARQUET = "FORMAT parquet, COMPRESSION zstd";
+const PART = "FORMAT parquet, COMPRESSION snappy";
 
+/** So many values make a row group of a file: its writer and each of its readers hold some groups at a time. */
+const VALUES_PER_GROUP = 4_000_000;
+
+/** The cutoffs in order of time, those together that share a pass over the facts. */
+function passesOf({
+  service,
+  cutoffs,
+  catalogue = CATALOGUE,
+}: BuildRequest): readonly (readonly number[])[] {
+  const distinct = [...new Set(cutoffs)].sort((a, b) => a - b);
+  const most = mostShared(service, distinct, catalogue);
+  const length = Math.ceil(distinct.length / Math.ceil(distinct.length / most));
+  return Array.from({ length: Math.ceil(distinct.length / length) }, (_, index) =>
+    distinct.slice(index * length, (index + 1) * length),
+  );
+}
+
+/** Makes what the cutoffs of a pass share; of customers of whom something came late, each cutoff is computed by itself. */
+async function createShared(
+  duckdb: DuckDb,
+  { service, catalogue = CATALOGUE }: BuildRequest,
+  pass: readonly number[],
+): Promise<{ readonly hasLate: boolean } | undefined> {
+  const last = pass.at(-1);
+  if (last === undefined || pass.length === 1) {
+    return undefined;
+  }
+  await duckdb.run(`CREATE OR REPLACE TEMP TABLE late_customer AS ${lateCustomersSql(pass)}`);
+  const [late] = await duckdb.rows("SELECT count(*) AS n FROM late_customer");
+  const hasLate = late?.["n"] !== 0;
+  const instants = atCutoff(last, duckDbDialect, hasLate ? IS_TIMELY : undefined);
+  const sql = sharedSql(neededFor(service.features, catalogue), pass, instants, catalogue);
+  await duckdb.run(`CREATE OR REPLACE TEMP TABLE ${SHARED} AS ${sql}`);
+  return { hasLate };
+}
+
+const IS_LATE = "customer_id IN (SELECT customer_id FROM late_customer)";
+const IS_TIMELY = "customer_id NOT IN (SELECT customer_id FROM late_customer)";
+
+/** The rows of one cutoff in order. */
 function rowsSql(
   { service, spine, labels, catalogue }: BuildRequest,
   cutoff: number,
   hasPopulationApart: boolean,
+  shared?: { readonly index: number; readonly hasLate: boolean },
 ): string {
   const asked = {
     service,
@@ -119,8 +169,18 @@ function rowsSql(
     hasPopulationApart,
     ...(labels === undefined ? {} : { labels }),
   };
-  const sql = cutoffRowsSql(asked, atCutoff(cutoff, duckDbDialect), catalogue);
-  return `SELECT * FROM (${sql}) made ORDER BY ${["cutoff_ms", ...ENTITY_KEYS[service.entity]].join(", ")}`;
+  const madeOf = (sharedIndex?: number, whose?: string): string =>
+    `(${cutoffRowsSql(
+      { ...asked, ...(sharedIndex === undefined ? {} : { sharedIndex }) },
+      atCutoff(cutoff, duckDbDialect, whose),
+      catalogue,
+    )})`;
+  const made =
+    shared?.hasLate === true
+      ? [madeOf(shared.index, IS_TIMELY), madeOf(undefined, IS_LATE)]
+      : [madeOf(shared?.index)];
+  const order = ["cutoff_ms", ...ENTITY_KEYS[service.entity]].join(", ");
+  return `SELECT * FROM (${made.join(" UNION ALL ")}) made ORDER BY ${order}`;
 }
 
 /**
@@ -156,9 +216,13 @@ async function createPopulation(
 async function joinParts(duckdb: DuckDb, parts: readonly string[], file: string): Promise<number> {
   const partial = `${file}.${process.pid}.partial`;
   const all = `read_parquet([${parts.map(literal).join(", ")}])`;
-  const format = file.endsWith(".csv") ? "FORMAT csv, HEADER" : PARQUET;
   try {
     await duckdb.run("SET preserve_insertion_order = true");
+    const columns = (await duckdb.rows(`DESCRIBE SELECT * FROM ${all}`)).length;
+    const group = Math.min(122_880, Math.ceil(VALUES_PER_GROUP / columns / 2048) * 2048);
+    const format = file.endsWith(".csv")
+      ? "FORMAT csv, HEADER"
+      : `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${group}`;
     await duckdb.run(`COPY (SELECT * FROM ${all}) TO ${literal(partial)} (${format})`);
     renameSync(partial, file);
     const [row] = await duckdb.rows(`SELECT count(*) AS n FROM ${all}`);

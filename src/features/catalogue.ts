@@ -92,6 +92,18 @@ export const CATALOGUE: Catalogue = {
   ],
 };
 
+/** The relation that a view, or a spine, reads. */
+export function relationOf(
+  reader: Pick<FeatureView, "relation" | "name">,
+  catalogue: Catalogue,
+): Relation {
+  const relation = catalogue.relations.find(({ name }) => name === reader.relation);
+  if (relation === undefined) {
+    throw new Error(`view ${reader.name} reads ${reader.relation}, which is no relation`);
+  }
+  return relation;
+}
+
 /** A feature with what it is of, and where it is declared: its view, or null where it is derived. */
 export interface CatalogueEntry extends Feature {
   readonly entity: Entity;

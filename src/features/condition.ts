@@ -5,7 +5,8 @@ export type Row = Readonly<Record<string, number | string | null>>;
 
 /** A test on a row, said once for SQL and for memory. A test of null is false in both. */
 export interface Condition {
-  sql(dialect: Dialect): string;
+  /** `columnOf` says under which name the rows have a column, where it is another. */
+  sql(dialect: Dialect, columnOf?: (column: string) => string): string;
   test(row: Row): boolean;
   /** The same for people. */
   readonly words: string;
@@ -15,7 +16,8 @@ export interface Condition {
 export function is(column: string, ...values: readonly string[]): Condition {
   const wanted: ReadonlySet<unknown> = new Set(values);
   return {
-    sql: (dialect) => `${column} IN (${values.map((value) => dialect.text(value)).join(", ")})`,
+    sql: (dialect, columnOf = itself) =>
+      `${columnOf(column)} IN (${values.map((value) => dialect.text(value)).join(", ")})`,
     test: (row) => wanted.has(row[column]),
     words: `${column} is ${values.join(" or ")}`,
   };
@@ -24,7 +26,7 @@ export function is(column: string, ...values: readonly string[]): Condition {
 /** The column says something. */
 export function isKnown(column: string): Condition {
   return {
-    sql: () => `${column} IS NOT NULL`,
+    sql: (_, columnOf = itself) => `${columnOf(column)} IS NOT NULL`,
     test: (row) => row[column] !== null && row[column] !== undefined,
     words: `${column} is known`,
   };
@@ -33,7 +35,8 @@ export function isKnown(column: string): Condition {
 /** The column is a number of [from, below). */
 export function isWithin(column: string, from: number, below: number): Condition {
   return {
-    sql: () => `(${column} >= ${from} AND ${column} < ${below})`,
+    sql: (_, columnOf = itself) =>
+      `(${columnOf(column)} >= ${from} AND ${columnOf(column)} < ${below})`,
     test: (row) => {
       const value = row[column];
       return typeof value === "number" && value >= from && value < below;
@@ -48,7 +51,10 @@ export function isWithin(column: string, from: number, below: number): Condition
 /** `later` is known, and greater than `earlier` where that is known. */
 export function isAfter(later: string, earlier: string): Condition {
   return {
-    sql: () => `(${later} IS NOT NULL AND (${earlier} IS NULL OR ${earlier} < ${later}))`,
+    sql: (_, columnOf = itself) => {
+      const [a, b] = [columnOf(later), columnOf(earlier)];
+      return `(${a} IS NOT NULL AND (${b} IS NULL OR ${b} < ${a}))`;
+    },
     test: (row) => {
       const a = row[later];
       const b = row[earlier];
@@ -56,4 +62,8 @@ export function isAfter(later: string, earlier: string): Condition {
     },
     words: `${later} is known and after any ${earlier}`,
   };
+}
+
+function itself(column: string): string {
+  return column;
 }

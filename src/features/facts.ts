@@ -20,7 +20,7 @@ const FACTS_VERSION = 3;
 const PREFIX = "facts-";
 const KEPT = 2;
 /** As many fit into memory with what features make of them. */
-const LINES_PER_BUCKET = 12_000_000;
+const LINES_PER_BUCKET = 2_000_000;
 
 /** How facts are made and read. */
 export interface FactsOptions {

@@ -2,18 +2,19 @@ import { DAY_MS } from "../base/index.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Instants } from "./relation.ts";
 
-/** One cutoff (epoch ms) for everybody. */
-export function atCutoff(cutoff: number, dialect: Dialect): Instants {
+/** One cutoff (epoch ms) for everybody, or for those of whom a test on a fact's `customer_id` holds. */
+export function atCutoff(cutoff: number, dialect: Dialect, whose?: string): Instants {
   return {
     dialect,
     cutoff: String(cutoff),
     keys: [],
-    visible: (kinds, lookbackDays) => {
+    visible: (kinds, lookbackDays, isEverybodys = false) => {
       const since =
         lookbackDays === undefined
           ? ""
           : ` AND occurred_at_ms >= ${cutoff - lookbackDays * DAY_MS}`;
-      return `(SELECT * FROM fact WHERE ${kindIn("kind", kinds, dialect)} AND occurred_at_ms < ${cutoff} AND known_at_ms < ${cutoff}${since})`;
+      const theirs = whose === undefined || isEverybodys ? "" : ` AND ${whose}`;
+      return `(SELECT * FROM fact WHERE ${kindIn("kind", kinds, dialect)} AND occurred_at_ms < ${cutoff} AND known_at_ms < ${cutoff}${since}${theirs})`;
     },
   };
 }

@@ -10,8 +10,11 @@ export interface Instants {
   readonly cutoff: string;
   /** What joins the keys of an entity: nothing, or `cutoff_ms`. */
   readonly keys: readonly string[];
-  /** A table expression of the facts of these kinds that had happened and were known before the cutoff. */
-  visible(kinds: readonly FactKind[], lookbackDays?: number): string;
+  /**
+   * A table expression of the facts of these kinds that had happened and were known before the cutoff; everybody's,
+   * where so said, even if the query is made for some customers.
+   */
+  visible(kinds: readonly FactKind[], lookbackDays?: number, isEverybodys?: boolean): string;
 }
 
 /**
@@ -26,6 +29,11 @@ export interface Relation {
   readonly scales: Readonly<Record<string, number>>;
   /** Whether rows say their earliest instant apart, as `first_at_ms`. */
   readonly hasFirstAt: boolean;
+  /**
+   * Whether a customer's rows at the start of a day are those before it of the rows at a later one, as long as
+   * what was known of the customer before it is what happened before it (see late-customers.ts).
+   */
+  readonly onlyGrows: boolean;
   /** Common table expressions [name, SQL], the last of this relation's name. */
   sql(instants: Instants): readonly (readonly [string, string])[];
   /** The rows of one customer's facts (in order of time) that are visible at the cutoff, in order of `at_ms`. */

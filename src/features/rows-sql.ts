@@ -1,8 +1,9 @@
 import { DAY_MS } from "../base/index.ts";
-import { CATALOGUE, type Catalogue, type Needed, neededFor } from "./catalogue.ts";
+import { CATALOGUE, type Catalogue, type Needed, neededFor, relationOf } from "./catalogue.ts";
 import { FACT_KINDS } from "./fact.ts";
 import type { FeatureService, RowEntity } from "./feature-service.ts";
 import {
+  type AggregatedFeature,
   type DerivedFeature,
   ENTITY_KEYS,
   type FeatureView,
@@ -10,6 +11,7 @@ import {
 } from "./feature-view.ts";
 import { atCutoff } from "./instants.ts";
 import type { Instants } from "./relation.ts";
+import { SHARED, sharedColumn } from "./shared-columns.ts";
 import { keysOf, viewSql } from "./view-sql.ts";
 
 /** Whom rows are made for at a cutoff: everybody, or those that did so and so much lately. */
@@ -40,6 +42,8 @@ export interface CutoffRows {
   readonly cutoff: number;
   readonly spine: Spine;
   readonly labels?: readonly Label[];
+  /** The cutoff's place in the table `shared_customer`, where the features lie there. */
+  readonly sharedIndex?: number;
   /** Whether population features lie in tables made by `populationSql`, because the facts at hand are not everybody's. */
   readonly hasPopulationApart?: boolean;
 }
@@ -60,14 +64,17 @@ export function cutoffRowsSql(
 
 /** The same in parts, for an engine that keeps some of the tables: each reads only what stands before it, the query any. */
 export function cutoffRowsParts(
-  { service, cutoff, spine, labels = [], hasPopulationApart = false }: CutoffRows,
+  { service, cutoff, spine, labels = [], hasPopulationApart = false, sharedIndex }: CutoffRows,
   instants: Instants,
   catalogue: Catalogue = CATALOGUE,
 ): { readonly tables: readonly Table[]; readonly select: string } {
   const keys = ENTITY_KEYS[service.entity];
   const needed = neededFor(service.features, catalogue);
   const isApart = hasPopulationApart || cutoff % DAY_MS !== 0;
-  const here = needed.views.filter(({ view }) => !(isApart && isPopulation(view.entity)));
+  const isShared = sharedIndex !== undefined;
+  const here = needed.views.filter(
+    ({ view }) => !isShared && !(isApart && isPopulation(view.entity)),
+  );
   const spineOf = spine.entity === "customer" ? [] : [{ name: "spine", relation: "purchase" }];
   const isPart = spine.entity === "pair" || "activeWithinDays" in spine;
   const complete = derivedTables(needed.derived, instants.cutoff);
@@ -75,12 +82,17 @@ export function cutoffRowsParts(
     ...relationTables([...here.map(({ view }) => view), ...spineOf], instants, catalogue),
     [
       "spine",
-      `SELECT *, CAST(${cutoff - (cutoff % DAY_MS)} AS BIGINT) AS day_ms FROM (${spineSql(spine, cutoff, instants)}) someone`,
+      `SELECT *, CAST(${cutoff - (cutoff % DAY_MS)} AS BIGINT) AS day_ms FROM (${spineSql(spine, cutoff, instants, isShared)}) someone`,
     ],
     ...here.flatMap((one) =>
       viewTables(one, instants, catalogue, isPart && one.view.entity === spine.entity),
     ),
-    ["joined", joinedSql(needed, keys, instants, isApart ? populationTableName : viewTableName)],
+    [
+      "joined",
+      isShared
+        ? sharedSql(needed, sharedIndex)
+        : joinedSql(needed, keys, instants, isApart ? populationTableName : viewTableName),
+    ],
     ...complete,
     ...labels.map((label, index): Table => [`label_${index}`, labelSql(label, cutoff, keys)]),
   ];
@@ -172,18 +184,8 @@ export function withSql(tables: readonly Table[]): string {
   return `WITH ${tables.map(([name, sql]) => `${name} AS (${sql})`).join(",\n")}`;
 }
 
-function relationOf(
-  view: Pick<FeatureView, "relation" | "name">,
-  catalogue: Catalogue,
-): Catalogue["relations"][number] {
-  const relation = catalogue.relations.find(({ name }) => name === view.relation);
-  if (relation === undefined) {
-    throw new Error(`view ${view.name} reads ${view.relation}, which is no relation`);
-  }
-  return relation;
-}
-
-function relationTables(
+/** The tables of the relations that some views read. */
+export function relationTables(
   readers: readonly Pick<FeatureView, "relation" | "name">[],
   instants: Instants,
   catalogue: Catalogue,
@@ -192,14 +194,16 @@ function relationTables(
   return [...new Map(tables).entries()];
 }
 
-function spineSql(spine: Spine, cutoff: number, instants: Instants): string {
+function spineSql(spine: Spine, cutoff: number, instants: Instants, isShared: boolean): string {
   switch (spine.entity) {
     case "customer": {
       if ("activeWithinDays" in spine) {
         const since = cutoff - spine.activeWithinDays * DAY_MS;
         return `SELECT DISTINCT customer_id FROM ${instants.visible(["order", "browse"])} WHERE occurred_at_ms >= ${since}`;
       }
-      return `SELECT DISTINCT customer_id FROM ${instants.visible(FACT_KINDS)}`;
+      return isShared
+        ? `SELECT customer_id FROM ${SHARED} WHERE since_ms < ${cutoff}`
+        : `SELECT DISTINCT customer_id FROM ${instants.visible(FACT_KINDS)}`;
     }
     case "pair":
       return `SELECT customer_id, product FROM purchase GROUP BY customer_id, product HAVING count(*) >= ${spine.minimumPurchases}`;
@@ -212,6 +216,14 @@ function spineSql(spine: Spine, cutoff: number, instants: Instants): string {
   }
 }
 
+/** The features of one of the cutoffs that share a table. */
+function sharedSql({ views }: Needed, index: number): string {
+  const columns = views.flatMap(({ features }) =>
+    features.map((feature) => columnSql(`t.${sharedColumn(feature.name, index)}`, feature)),
+  );
+  return `SELECT ${["s.customer_id", ...columns].join(", ")} FROM spine s LEFT JOIN ${SHARED} t ON t.customer_id = s.customer_id`;
+}
+
 function joinedSql(
   { views }: Needed,
   keys: readonly string[],
@@ -221,11 +233,7 @@ function joinedSql(
   const tableOf = (view: FeatureView): string =>
     isPopulation(view.entity) ? nameOf(view) : viewTableName(view);
   const columns = views.flatMap(({ view, features }) =>
-    features.map(({ name, whenUnknown }) =>
-      whenUnknown === null
-        ? `${tableOf(view)}.${name}`
-        : `coalesce(${tableOf(view)}.${name}, ${whenUnknown}) AS ${name}`,
-    ),
+    features.map((feature) => columnSql(`${tableOf(view)}.${feature.name}`, feature)),
   );
   const joins = views.map(({ view }) => {
     const on = isPopulation(view.entity)
@@ -235,6 +243,12 @@ function joinedSql(
     return `LEFT JOIN ${table} ON ${on.map((key) => `${table}.${key} = s.${key}`).join(" AND ")}`;
   });
   return `SELECT ${[...keys.map((key) => `s.${key}`), ...columns].join(", ")} FROM spine s ${joins.join(" ")}`;
+}
+
+function columnSql(column: string, { name, whenUnknown }: AggregatedFeature): string {
+  return whenUnknown === null
+    ? `${column} AS ${name}`
+    : `coalesce(${column}, ${whenUnknown}) AS ${name}`;
 }
 
 /** One table per layer of derived features: each reads what is above it. */

@@ -41,7 +41,25 @@ export function viewSql(
   wanted: ReadonlySet<string>,
   only?: string,
 ): readonly (readonly [string, string])[] {
-  const keys = keysOf(view, instants).join(", ");
+  const { tables, from } = viewRowsSql(view, relation, instants, only);
+  const context = {
+    ...contextOf(view, relation),
+    dialect: instants.dialect,
+    cutoff: instants.cutoff,
+  };
+  const features = view.features
+    .filter(({ name }) => wanted.has(name))
+    .map(({ name, aggregation }) => `${aggregateSql(aggregation, context)} AS ${name}`);
+  return [...tables, [`view_${view.name}`, groupedSql(view, instants, from, features)]];
+}
+
+/** The rows that a view aggregates: common table expressions [name, SQL], and what to read them from. */
+export function viewRowsSql(
+  view: FeatureView,
+  relation: Relation,
+  instants: Instants,
+  only?: string,
+): { readonly tables: readonly (readonly [string, string])[]; readonly from: string } {
   const tables: (readonly [string, string])[] = [];
   let from = view.relation;
   if (only !== undefined) {
@@ -61,46 +79,60 @@ export function viewSql(
     from = `gap_${view.name}`;
     tables.push([from, sql]);
   }
-  const context = {
-    ...contextOf(view, relation),
-    dialect: instants.dialect,
-    cutoff: instants.cutoff,
-  };
-  const features = view.features
-    .filter(({ name }) => wanted.has(name))
-    .map(({ name, aggregation }) => `${aggregateSql(aggregation, context)} AS ${name}`);
+  return { tables, from };
+}
+
+/** The query of aggregates by entity. */
+export function groupedSql(
+  view: Pick<FeatureView, "entity">,
+  instants: Instants,
+  from: string,
+  aggregates: readonly string[],
+): string {
+  const keys = keysOf(view, instants).join(", ");
   const known = ENTITY_KEYS[view.entity].map((key) => `${key} IS NOT NULL`).join(" AND ");
-  tables.push([
-    `view_${view.name}`,
-    `SELECT ${[keys, ...features].join(", ")} FROM ${from} WHERE ${known} GROUP BY ${keys}`,
-  ]);
-  return tables;
+  return `SELECT ${[keys, ...aggregates].join(", ")} FROM ${from} WHERE ${known} GROUP BY ${keys}`;
 }
 
 function grainSql(view: FeatureView, relation: Relation, instants: Instants, from: string): string {
-  const per = view.per ?? [];
-  const by = [...new Set([...keysOf(view, instants), ...per])].join(", ");
-  const tests = [
-    ...per.map((column) => `${column} IS NOT NULL`),
-    ...(view.where === undefined ? [] : [view.where.sql(instants.dialect)]),
-  ];
   const firstAt = relation.hasFirstAt ? "first_at_ms" : "at_ms";
   const measures = (view.measures ?? []).map(
     (measure) => `${measureSql(measure, instants)} AS ${measure.name}`,
   );
   const columns = [
-    by,
     "max(at_ms) AS at_ms",
     `min(${firstAt}) AS first_at_ms`,
     `max(at_ms) - min(${firstAt}) AS length`,
     "count(*) AS n",
     ...measures,
   ];
-  return `SELECT ${columns.join(", ")} FROM ${from} WHERE ${tests.join(" AND ")} GROUP BY ${by}`;
+  return grainedSql(view, instants, from, columns);
 }
 
-function measureSql({ kind, of, where }: Measure, { dialect }: Instants): string {
-  const test = where?.sql(dialect);
+/** The query of aggregates by the rows of a view's grain. */
+export function grainedSql(
+  view: FeatureView,
+  instants: Instants,
+  from: string,
+  aggregates: readonly string[],
+): string {
+  const per = view.per ?? [];
+  const by = [...new Set([...keysOf(view, instants), ...per])].join(", ");
+  const tests = [
+    ...per.map((column) => `${column} IS NOT NULL`),
+    ...(view.where === undefined ? [] : [view.where.sql(instants.dialect)]),
+  ];
+  return `SELECT ${[by, ...aggregates].join(", ")} FROM ${from} WHERE ${tests.join(" AND ")} GROUP BY ${by}`;
+}
+
+/** A measure as an aggregate over the rows of a relation, or over those that are seen. */
+export function measureSql(
+  { kind, of, where }: Measure,
+  { dialect }: Instants,
+  seen?: string,
+): string {
+  const tests = [seen, where?.sql(dialect)].filter((test) => test !== undefined);
+  const test = tests.length === 0 ? undefined : tests.join(" AND ");
   switch (kind) {
     case "count":
       return test === undefined ? "count(*)" : `count(CASE WHEN ${test} THEN 1 END)`;

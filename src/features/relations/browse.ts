@@ -8,6 +8,7 @@ export const browse: Relation = {
   kinds: ["browse"],
   scales: {},
   hasFirstAt: false,
+  onlyGrows: false,
   sql: (instants) => [
     [
       "browse",

@@ -10,6 +10,7 @@ export const numberedPurchase: Relation = {
   kinds: purchase.kinds,
   scales: purchase.scales,
   hasFirstAt: true,
+  onlyGrows: false,
   sql: (instants) => {
     const key = `customer_id${listed(instants.keys)}`;
     return [

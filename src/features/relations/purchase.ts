@@ -12,6 +12,7 @@ export const purchase: Relation = {
   kinds: ["order", "refund"],
   scales: { quantity: SCALE, amount: SCALE },
   hasFirstAt: true,
+  onlyGrows: true,
   sql: (instants) => {
     const { keys } = instants;
     const more = listed(keys);
@@ -19,7 +20,7 @@ export const purchase: Relation = {
       [
         "taken_back",
         `SELECT line_key${more}, CAST(sum(quantity) AS BIGINT) AS quantity
-         FROM ${instants.visible(["refund"])} WHERE line_key IS NOT NULL GROUP BY line_key${more}`,
+         FROM ${instants.visible(["refund"], undefined, true)} WHERE line_key IS NOT NULL GROUP BY line_key${more}`,
       ],
       ["purchase_line", purchaseLineSql(instants)],
       [

@@ -8,6 +8,7 @@ export const refund: Relation = {
   kinds: ["refund"],
   scales: { quantity: SCALE },
   hasFirstAt: false,
+  onlyGrows: true,
   sql: (instants) => [
     [
       "refund",

@@ -12,6 +12,7 @@ export const sessionEvent: Relation = {
   kinds: ["browse"],
   scales: {},
   hasFirstAt: false,
+  onlyGrows: false,
   sql: (instants) => {
     const key = `customer_id${listed(instants.keys)}`;
     return [

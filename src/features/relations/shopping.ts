@@ -10,6 +10,7 @@ export const shopping: Relation = {
   kinds: KINDS,
   scales: {},
   hasFirstAt: false,
+  onlyGrows: false,
   sql: (instants) => [
     [
       "shopping",

@@ -10,6 +10,7 @@ export const touch: Relation = {
   kinds: KINDS,
   scales: {},
   hasFirstAt: false,
+  onlyGrows: false,
   sql: (instants) => [
     [
       "touch",
