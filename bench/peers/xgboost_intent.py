@@ -42,7 +42,7 @@ def main() -> None:
         return (at >= low) & (at < high)
 
     def fit(rows: np.ndarray, settings: dict, seed: int) -> xgb.XGBClassifier:
-        return xgb.XGBClassifier(tree_method="hist", n_jobs=2, random_state=seed, **settings).fit(x[rows], y[rows])
+        return xgb.XGBClassifier(tree_method="hist", n_jobs=1, random_state=seed, **settings).fit(x[rows], y[rows])
 
     early, valid = between(train_from, early_until), between(valid_from, valid_until)
     losses = [log_loss(y[valid], fit(early, one, 1).predict_proba(x[valid])[:, 1]) for one in GRID]

@@ -12,7 +12,7 @@ export const moment: Relation = {
   kinds: ["browse"],
   scales: { value: SCALE },
   hasFirstAt: false,
-  onlyGrows: true,
+  onlyGrows: false,
   sql: (instants) => {
     const more = listed(instants.keys);
     const { dialect } = instants;
