@@ -89,8 +89,8 @@ function shareSql(
 function testSql(selection: Selection, context: AggregationContext): string | undefined {
   const { dialect, cutoff, seen, columnOf } = context;
   const tests = [
-    ...(seen === undefined ? [] : [seen]),
     ...(selection.where === undefined ? [] : [selection.where.sql(dialect, columnOf)]),
+    ...(seen === undefined ? [] : [seen]),
     ...(selection.within === undefined
       ? []
       : [`${named("at_ms", context)} >= ${cutoff} - ${windowMs(selection.within)}`]),

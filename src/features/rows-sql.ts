@@ -82,7 +82,7 @@ export function cutoffRowsParts(
     ...relationTables([...here.map(({ view }) => view), ...spineOf], instants, catalogue),
     [
       "spine",
-      `SELECT *, CAST(${cutoff - (cutoff % DAY_MS)} AS BIGINT) AS day_ms FROM (${spineSql(spine, cutoff, instants, isShared)}) someone`,
+      `SELECT *, CAST(${cutoff - (cutoff % DAY_MS)} AS BIGINT) AS day_ms FROM (${spineSql(spine, cutoff, instants)}) someone`,
     ],
     ...here.flatMap((one) =>
       viewTables(one, instants, catalogue, isPart && one.view.entity === spine.entity),
@@ -90,7 +90,7 @@ export function cutoffRowsParts(
     [
       "joined",
       isShared
-        ? sharedSql(needed, sharedIndex)
+        ? sharedSql(needed, sharedIndex, isEverybody(spine) ? sharedSpine(cutoff) : undefined)
         : joinedSql(needed, keys, instants, isApart ? populationTableName : viewTableName),
     ],
     ...complete,
@@ -194,16 +194,14 @@ export function relationTables(
   return [...new Map(tables).entries()];
 }
 
-function spineSql(spine: Spine, cutoff: number, instants: Instants, isShared: boolean): string {
+function spineSql(spine: Spine, cutoff: number, instants: Instants): string {
   switch (spine.entity) {
     case "customer": {
       if ("activeWithinDays" in spine) {
         const since = cutoff - spine.activeWithinDays * DAY_MS;
         return `SELECT DISTINCT customer_id FROM ${instants.visible(["order", "browse"])} WHERE occurred_at_ms >= ${since}`;
       }
-      return isShared
-        ? `SELECT customer_id FROM ${SHARED} WHERE since_ms < ${cutoff}`
-        : `SELECT DISTINCT customer_id FROM ${instants.visible(FACT_KINDS)}`;
+      return `SELECT DISTINCT customer_id FROM ${instants.visible(FACT_KINDS)}`;
     }
     case "pair":
       return `SELECT customer_id, product FROM purchase GROUP BY customer_id, product HAVING count(*) >= ${spine.minimumPurchases}`;
@@ -216,12 +214,21 @@ function spineSql(spine: Spine, cutoff: number, instants: Instants, isShared: bo
   }
 }
 
-/** The features of one of the cutoffs that share a table. */
-function sharedSql({ views }: Needed, index: number): string {
+/** The features of one of the cutoffs that share a table, of those in the spine or in the part of the table that is one. */
+function sharedSql({ views }: Needed, index: number, spine?: string): string {
   const columns = views.flatMap(({ features }) =>
     features.map((feature) => columnSql(`t.${sharedColumn(feature.name, index)}`, feature)),
   );
-  return `SELECT ${["s.customer_id", ...columns].join(", ")} FROM spine s LEFT JOIN ${SHARED} t ON t.customer_id = s.customer_id`;
+  const of = spine ?? `spine s LEFT JOIN ${SHARED} t ON t.customer_id = s.customer_id`;
+  return `SELECT ${[`${spine === undefined ? "s" : "t"}.customer_id`, ...columns].join(", ")} FROM ${of}`;
+}
+
+function isEverybody(spine: Spine): boolean {
+  return spine.entity === "customer" && !("activeWithinDays" in spine);
+}
+
+function sharedSpine(cutoff: number): string {
+  return `(SELECT * FROM ${SHARED} WHERE since_ms < ${cutoff}) t`;
 }
 
 function joinedSql(

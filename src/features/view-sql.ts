@@ -95,18 +95,35 @@ export function groupedSql(
 }
 
 function grainSql(view: FeatureView, relation: Relation, instants: Instants, from: string): string {
-  const firstAt = relation.hasFirstAt ? "first_at_ms" : "at_ms";
-  const measures = (view.measures ?? []).map(
-    (measure) => `${measureSql(measure, instants)} AS ${measure.name}`,
-  );
-  const columns = [
-    "max(at_ms) AS at_ms",
-    `min(${firstAt}) AS first_at_ms`,
-    `max(at_ms) - min(${firstAt}) AS length`,
-    "count(*) AS n",
-    ...measures,
-  ];
+  const columns = grainColumns(view, relation, instants).map(([name, sql]) => `${sql} AS ${name}`);
   return grainedSql(view, instants, from, columns);
+}
+
+/** What a row of a view's grain holds besides its keys [name, aggregate over the relation's rows, or those seen]. */
+export function grainColumns(
+  view: FeatureView,
+  relation: Relation,
+  instants: Instants,
+  seen?: string,
+): readonly (readonly [string, string])[] {
+  const of = (column: string): string =>
+    seen === undefined ? column : `CASE WHEN ${seen} THEN ${column} END`;
+  const last = `max(${of("at_ms")})`;
+  const first = `min(${of(relation.hasFirstAt ? "first_at_ms" : "at_ms")})`;
+  return [
+    ["at_ms", last],
+    ["first_at_ms", first],
+    ["length", `${last} - ${first}`],
+    ["n", seen === undefined ? "count(*)" : `count(${of("1")})`],
+    ...(view.measures ?? []).map(
+      (measure) => [measure.name, measureSql(measure, instants, seen)] as const,
+    ),
+  ];
+}
+
+/** The columns that tell the rows of a view's grain apart. */
+export function grainBy(view: FeatureView, instants: Instants): readonly string[] {
+  return [...new Set([...keysOf(view, instants), ...(view.per ?? [])])];
 }
 
 /** The query of aggregates by the rows of a view's grain. */
@@ -117,7 +134,7 @@ export function grainedSql(
   aggregates: readonly string[],
 ): string {
   const per = view.per ?? [];
-  const by = [...new Set([...keysOf(view, instants), ...per])].join(", ");
+  const by = grainBy(view, instants).join(", ");
   const tests = [
     ...per.map((column) => `${column} IS NOT NULL`),
     ...(view.where === undefined ? [] : [view.where.sql(instants.dialect)]),
@@ -126,11 +143,7 @@ export function grainedSql(
 }
 
 /** A measure as an aggregate over the rows of a relation, or over those that are seen. */
-export function measureSql(
-  { kind, of, where }: Measure,
-  { dialect }: Instants,
-  seen?: string,
-): string {
+function measureSql({ kind, of, where }: Measure, { dialect }: Instants, seen?: string): string {
   const tests = [seen, where?.sql(dialect)].filter((test) => test !== undefined);
   const test = tests.length === 0 ? undefined : tests.join(" AND ");
   switch (kind) {
