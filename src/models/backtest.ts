@@ -68,7 +68,7 @@ export async function backtestModel(
     lastTest: request.cutoff,
     judgedAt: context.asOf,
   });
-  const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 300 });
+  const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 600 });
   try {
     const { evaluation } = await evaluatePrepared(context, task, duckdb, prepared);
     await writePredictions(duckdb, context, task, evaluation, {

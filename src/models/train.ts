@@ -46,7 +46,7 @@ export async function trainModel(context: TrainingContext, task: ModelTask): Pro
     judgedAt: asOf,
     alsoTrainAt: asOf,
   });
-  const duckdb = await store.openDuckDb({ memoryLimitMiB: 300 });
+  const duckdb = await store.openDuckDb({ memoryLimitMiB: 600 });
   try {
     const { evaluation, backend, production, rowsFile } = await evaluatePrepared(
       context,
