@@ -47,6 +47,12 @@ export async function readDataset(
     fillRows(dataset, columns, offset);
     offset += columns[0]?.length ?? 0;
   }
+  if (offset < dataset.rows) {
+    // A stream that runs out of memory ends without a word; rows left at zero would be learned from.
+    throw new Error(
+      `${file}: read ${offset} of ${dataset.rows} rows; the session's memory is too small`,
+    );
+  }
   weighBack(dataset, sample);
   return dataset;
 }
