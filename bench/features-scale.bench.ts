@@ -9,7 +9,7 @@ import { circumstances, type Figure, figureOf, writeResult } from "./result.ts";
 const NAME = "features-scale";
 const SEED = 1;
 const CUTOFF = "2025-10-01T00:00:00Z";
-/** A further argument says otherwise: `npm run bench -- features-scale 1000000,10000000`. */
+/** Further arguments say otherwise: `npm run bench -- features-scale 1000000,10000000 herkoop,hand-duckdb`. */
 const SIZES = [1_000_000, 10_000_000, 100_000_000];
 const MOST_MIB = 8e9 / 2 ** 20;
 /** Ten times the events may take so much more than ten times as long. */
@@ -17,26 +17,39 @@ const SLACK = 1.25;
 
 type Spent = Pick<Measured, "seconds" | "cpuSeconds" | "peakMiB">;
 
-const SYSTEMS: readonly { readonly name: string; readonly args: readonly [string, ...string[]] }[] =
-  [
-    { name: "herkoop", args: ["ours.ts"] },
-    { name: "hand-duckdb", args: ["hand-duckdb.ts"] },
-    { name: "herkoop store, making facts", args: ["ours-store.ts", "facts"] },
-    { name: "herkoop store, one cutoff", args: ["ours-store.ts", "build-thirteen"] },
-    { name: "herkoop whole catalogue", args: ["ours-store.ts", "build-catalogue"] },
-  ];
+interface System {
+  readonly name: string;
+  readonly script: string;
+  /** What to do with a store; it reads flat Parquet where nothing is said. */
+  readonly what?: string;
+}
+
+const SYSTEMS: readonly System[] = [
+  { name: "herkoop", script: "ours.ts" },
+  { name: "hand-duckdb", script: "hand-duckdb.ts" },
+  { name: "herkoop store, making facts", script: "ours-store.ts", what: "facts" },
+  { name: "herkoop store, one cutoff", script: "ours-store.ts", what: "build-thirteen" },
+  { name: "herkoop whole catalogue", script: "ours-store.ts", what: "build-catalogue" },
+];
 
 /** What the features of one cutoff take as the events get more: once each, in processes of their own. */
 export function run(): void {
   const sizes = process.argv[3]?.split(",").map(Number) ?? SIZES;
-  const spent = new Map<string, Map<number, Spent>>(SYSTEMS.map(({ name }) => [name, new Map()]));
+  const names = process.argv[4]?.split(",");
+  const systems = SYSTEMS.filter(({ name }) => names?.includes(name) ?? true);
+  const spent = new Map<string, Map<number, Spent>>(systems.map(({ name }) => [name, new Map()]));
   for (const size of sizes) {
     const folder = mkdtempSync(join(tmpdir(), "herkoop-bench-"));
     try {
-      generate(folder, size, SEED, ["history"]);
-      for (const { name, args } of SYSTEMS) {
-        const [script, ...what] = args;
-        const one = runScript(script, [folder, CUTOFF, ...what]) as Spent;
+      generate(
+        folder,
+        size,
+        SEED,
+        systems.some(({ what }) => what !== undefined) ? ["history"] : [],
+      );
+      for (const { name, script, what } of systems) {
+        const args = [folder, CUTOFF, ...(what === undefined ? [] : [what])];
+        const one = runScript(script, args) as Spent;
         console.error(`${name}, ${size} events: ${JSON.stringify(one)}`);
         spent.get(name)?.set(size, one);
       }
