@@ -97,7 +97,7 @@ function dividedRowsSql(
   const by = grainBy(view, instants);
   const columnsSeeing = (seen?: string): Tables =>
     grainColumns(view, relation, instants, seen).filter(([name]) => read.has(name));
-  const whole = columnsSeeing().map(([name, sql]) => `${sql} AS ${name}`);
+  const whole = columnsSeeing();
   const isCut = cutoffs
     .map((cutoff) => `(since_ms < ${cutoff} AND at_ms >= ${cutoff})`)
     .join(" OR ");
@@ -107,17 +107,16 @@ function dividedRowsSql(
     ),
   );
   const asOfEach = cutoffs.flatMap((cutoff, index) =>
-    [...read].flatMap((name) =>
-      whole.some((column) => column.endsWith(` AS ${name}`))
-        ? [`CASE WHEN at_ms < ${cutoff} THEN ${name} END AS ${sharedColumn(name, index)}`]
-        : [],
+    whole.map(
+      ([name]) => `CASE WHEN at_ms < ${cutoff} THEN ${name} END AS ${sharedColumn(name, index)}`,
     ),
   );
+  const aggregates = [...whole.map(([name, sql]) => `${sql} AS ${name}`), "min(at_ms) AS since_ms"];
   const from = `(SELECT r.* FROM ${view.relation} r JOIN (SELECT ${by.join(", ")} FROM ${grain} WHERE ${isCut}) g ON ${by
     .map((key) => `g.${key} = r.${key}`)
     .join(" AND ")})`;
   return [
-    [grain, grainedSql(view, instants, view.relation, [...whole, "min(at_ms) AS since_ms"])],
+    [grain, grainedSql(view, instants, view.relation, aggregates)],
     [divided, grainedSql(view, instants, from, atEach)],
     [
       shared,
