@@ -1,3 +1,4 @@
+import { ServiceError } from "../base/index.ts";
 import type { FeatureMatrix } from "../features/index.ts";
 
 /** Rows to learn from or to score: a matrix of features and, where known, what happened. */
@@ -49,4 +50,19 @@ export function featureColumn(dataset: Dataset, name: string): Float32Array {
     { length: dataset.rows },
     (_, row) => dataset.features[row * width + index] ?? Number.NaN,
   );
+}
+
+/** Where the features that a model reads stand among those of rows. Throws `conflict` where one is missing. */
+export function columnsNamed(read: readonly string[], names: readonly string[]): Int32Array {
+  return Int32Array.from(read, (name) => {
+    const column = names.indexOf(name);
+    if (column < 0) {
+      throw new ServiceError(
+        "conflict",
+        `the model reads the feature "${name}", which these rows do not have`,
+        { field: name },
+      );
+    }
+    return column;
+  });
 }

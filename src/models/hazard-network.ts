@@ -1,6 +1,7 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import { seededRandom, shuffle } from "../base/index.ts";
 import type { Dataset } from "./dataset.ts";
+import { type HazardBatch, learnHazards, learningRateAt } from "./hazard-learning.ts";
 import {
   fitPreprocessing,
   inputsOf,
@@ -170,7 +171,9 @@ async function fit(
       const rate = learningRateAt(epoch * batches + batch, steps, settings.learningRate);
       schedule.learningRate = rate;
       const rows = order.subarray(batch * settings.batchSize, (batch + 1) * settings.batchSize);
-      total += step(tf, model, optimizer, task, rows, rate * settings.weightDecay) * rows.length;
+      const batchOf = (): HazardBatch => batchTensors(tf, task, rows);
+      const decay = rate * settings.weightDecay;
+      total += learnHazards(tf, model, optimizer, batchOf, decay) * rows.length;
       if (batch % 32 === 31) {
         // Lets timers, messages and cancellation in.
         await new Promise((resolve) => setImmediate(resolve));
@@ -183,50 +186,7 @@ async function fit(
   return losses;
 }
 
-/** One-cycle: linear warm-up over a tenth of the steps, then a cosine down to nothing. */
-function learningRateAt(step: number, steps: number, peak: number): number {
-  const warm = Math.max(1, Math.floor(steps / 10));
-  return step < warm
-    ? (peak * (step + 1)) / warm
-    : (peak * (1 + Math.cos((Math.PI * (step - warm)) / Math.max(1, steps - warm)))) / 2;
-}
-
-function step(
-  tf: Tf,
-  model: TensorFlow.LayersModel,
-  optimizer: TensorFlow.Optimizer,
-  task: FitTask,
-  rows: Int32Array,
-  decay: number,
-): number {
-  return tf.tidy(() => {
-    const { x, happened, atRisk } = batchTensors(tf, task, rows);
-    const loss = optimizer.minimize(() => {
-      const logits = model.apply(x) as TensorFlow.Tensor2D;
-      const terms = tf.sub(tf.mul(tf.softplus(logits), atRisk), tf.mul(logits, happened));
-      return tf.div(tf.sum(terms), rows.length);
-    }, true);
-    if (decay > 0) {
-      for (const weight of model.trainableWeights) {
-        const value = weight.read();
-        if (value.rank === 2) {
-          weight.write(tf.mul(value, 1 - decay));
-        }
-      }
-    }
-    return loss?.dataSync()[0] ?? Number.NaN;
-  });
-}
-
-/**
- * Inputs, what happened (the row's weight in the interval of the purchase) and which intervals were at risk
- * and seen (the weight in each).
- */
-function batchTensors(
-  tf: Tf,
-  task: FitTask,
-  rows: Int32Array,
-): { x: TensorFlow.Tensor2D; happened: TensorFlow.Tensor2D; atRisk: TensorFlow.Tensor2D } {
+function batchTensors(tf: Tf, task: FitTask, rows: Int32Array): HazardBatch {
   const { dataset, scores, intervals } = task;
   const width = scores.length / dataset.rows;
   const batch = new Float32Array(rows.length * width);

@@ -1,5 +1,5 @@
-import { lowerBound, ServiceError } from "../base/index.ts";
-import type { Dataset } from "./dataset.ts";
+import { lowerBound } from "../base/index.ts";
+import { columnsNamed, type Dataset } from "./dataset.ts";
 
 /**
  * What turns features into network inputs; fitted on training rows only and saved with the weights.
@@ -99,17 +99,7 @@ export function columnsAmong(
   preprocessing: Preprocessing,
   featureNames: readonly string[],
 ): Int32Array {
-  return Int32Array.from(preprocessing.featureNames, (name) => {
-    const column = featureNames.indexOf(name);
-    if (column < 0) {
-      throw new ServiceError(
-        "conflict",
-        `the model reads the feature "${name}", which these rows do not have`,
-        { field: name },
-      );
-    }
-    return column;
-  });
+  return columnsNamed(preprocessing.featureNames, featureNames);
 }
 
 /**

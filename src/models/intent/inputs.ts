@@ -1,4 +1,5 @@
-import { lowerBound, ServiceError } from "../../base/index.ts";
+import { lowerBound } from "../../base/index.ts";
+import { columnsNamed } from "../dataset.ts";
 
 /** Rows of features, row-major; NaN is unknown. */
 export interface FeatureRows {
@@ -121,15 +122,5 @@ export function writeInputs(
 
 /** Where the inputs' features stand among the given names. Throws `conflict` where one is missing. */
 export function columnsOf(inputs: PiecewiseInputs, names: readonly string[]): Int32Array {
-  return Int32Array.from(inputs.featureNames, (name) => {
-    const column = names.indexOf(name);
-    if (column < 0) {
-      throw new ServiceError(
-        "conflict",
-        `the model reads the feature "${name}", which these rows do not have`,
-        { field: name },
-      );
-    }
-    return column;
-  });
+  return columnsNamed(inputs.featureNames, names);
 }

@@ -1,6 +1,7 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import { seededRandom, shuffle } from "../../base/index.ts";
 import type { Dataset } from "../dataset.ts";
+import { type HazardBatch, learnHazards, learningRateAt } from "../hazard-learning.ts";
 import { type DenseLayer, readLayers } from "../hazard-network.ts";
 import type { TensorBackend, Tf } from "../tensor-backend.ts";
 import { columnsOf, fitInputs, inputWidth, type PiecewiseInputs, writeInputs } from "./inputs.ts";
@@ -150,7 +151,8 @@ async function fit(
       const rate = learningRateAt(step, batches * epochs, settings.learningRate);
       schedule.learningRate = rate;
       const rows = order.subarray(batch * settings.batchSize, (batch + 1) * settings.batchSize);
-      learn(tf, model, optimizer, task, rows, rate * settings.weightDecay);
+      const batchOf = (): HazardBatch => batchTensors(tf, task, rows);
+      learnHazards(tf, model, optimizer, batchOf, rate * settings.weightDecay);
       if (batch % 8 === 7) {
         // Lets timers, messages and cancellation in.
         await new Promise((resolve) => setImmediate(resolve));
@@ -176,46 +178,11 @@ export function isHeldOut(customer: number, member: number, members: number): bo
 /** A small data set is seen more often. */
 const STEPS_MIN = 200;
 
-/** One-cycle: linear warm-up over a tenth of the steps, then a cosine down to nothing. */
-function learningRateAt(step: number, steps: number, peak: number): number {
-  const warm = Math.max(1, Math.floor(steps / 10));
-  return step < warm
-    ? (peak * (step + 1)) / warm
-    : (peak * (1 + Math.cos((Math.PI * (step - warm)) / Math.max(1, steps - warm)))) / 2;
-}
-
-function learn(
-  tf: Tf,
-  model: TensorFlow.LayersModel,
-  optimizer: TensorFlow.Optimizer,
-  task: FitTask,
-  rows: Int32Array,
-  decay: number,
-): void {
-  tf.tidy(() => {
-    const { x, happened, atRisk } = batchTensors(tf, task, rows);
-    optimizer.minimize(() => {
-      const logits = model.apply(x) as TensorFlow.Tensor2D;
-      const terms = tf.sub(tf.mul(tf.softplus(logits), atRisk), tf.mul(logits, happened));
-      return tf.div(tf.sum(terms), rows.length);
-    });
-    if (decay > 0) {
-      for (const weight of model.trainableWeights) {
-        const value = weight.read();
-        if (value.rank === 2) {
-          weight.write(tf.mul(value, 1 - decay));
-        }
-      }
-    }
-  });
-}
-
-/** Inputs, and per interval the row's weight where it happened and where it was at risk and seen. */
 function batchTensors(
   tf: Tf,
   { dataset, weights, inputs, intervals }: FitTask,
   rows: Int32Array,
-): { x: TensorFlow.Tensor2D; happened: TensorFlow.Tensor2D; atRisk: TensorFlow.Tensor2D } {
+): HazardBatch {
   const width = inputWidth(inputs);
   const columns = columnsOf(inputs, dataset.featureNames);
   const x = new Float32Array(rows.length * width);
