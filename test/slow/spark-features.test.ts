@@ -93,6 +93,16 @@ async function fillStore(store: Store, folder: string): Promise<void> {
     }
     await take({ ...step, who: [step.who[0], step.who[1] + 3 * (index % 9)] });
   }
+  // A visit that goes on at the cutoff.
+  clock.set(ODD - 10 * 60_000);
+  const viewed = {
+    type: "track",
+    event: "Product Viewed",
+    properties: { product_id: "A", category: "soap", price: 4.95, quantity: 1 },
+  };
+  for (const person of [1, 1, 2]) {
+    await take({ waitMs: 60_000, lateMs: 0, who: ["user", person], what: viewed });
+  }
   clock.set(shopClock.now());
   await sealInbox(store, { through: resolvedThrough(store.sqlite) });
   await resolveCustomers(store, shopClock);
