@@ -79,9 +79,11 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
   const owners = openOwners(store);
   const listeners = new Set<Subscription>();
   const last = new Map<number, number>();
-  const answerAt = (customerId: number, at: number): LiveIntentAnswer => {
-    const { model, service, system, id } = champion();
-    const answer = model.answer(online.readAt(service, customerId, at).rows[0] ?? []);
+  const rowAt = (customerId: number, at: number): readonly (number | null)[] =>
+    online.readAt(champion().service, customerId, at).rows[0] ?? [];
+  const answerOf = (row: readonly (number | null)[], at: number): LiveIntentAnswer => {
+    const { model, system, id } = champion();
+    const answer = model.answer(row);
     const asOf = toIso(at);
     return {
       ...answer,
@@ -92,6 +94,8 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
       computedAt: toIso(clock.now()),
     };
   };
+  const answerAt = (customerId: number, at: number): LiveIntentAnswer =>
+    answerOf(rowAt(customerId, at), at);
   const tell = (customerId: number): void => {
     const answer = answerAt(customerId, servingAsOf(store, clock));
     const before = last.get(customerId) ?? 0;
@@ -114,11 +118,10 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
     answer: (customerId) => answerAt(customerId, servingAsOf(store, clock)),
     explain: (customerId, reasonsMax) => {
       const at = servingAsOf(store, clock);
-      const { model, service } = champion();
-      const row = online.readAt(service, customerId, at).rows[0] ?? [];
+      const row = rowAt(customerId, at);
       return {
-        ...answerAt(customerId, at),
-        reasons: model.explain(row, reasonsMax) ?? null,
+        ...answerOf(row, at),
+        reasons: champion().model.explain(row, reasonsMax) ?? null,
         ifNothingHappens: IF_NOTHING_HOURS.map((hours) => ({
           hours,
           probability: answerAt(customerId, at + hours * HOUR_MS).probability,

@@ -4,7 +4,7 @@ import { sigmoid } from "../distribution.ts";
 import type { TensorBackend } from "../tensor-backend.ts";
 import { columnsOf, inputWidth, writeInputs } from "./inputs.ts";
 import { type IntentModel, type IntentSystem, withinHorizons } from "./intent-model.ts";
-import { type IntentNetwork, isHeldOut } from "./network.ts";
+import { type IntentNetwork, isHeldOut, isLeavingOut } from "./network.ts";
 
 const BATCH = 4096;
 
@@ -68,11 +68,11 @@ export function heldOutHazards(
   system: IntentSystem,
   dataset: Dataset,
 ): Float64Array {
-  const hazards = spanHazards(backend, system, dataset);
-  if (system.kind === "rule") {
-    return hazards;
+  if (system.kind === "rule" || !isLeavingOut(system.network.members.length)) {
+    return spanHazards(backend, system, dataset);
   }
   const { network } = system;
+  const hazards = new Float64Array(dataset.rows * network.intervals);
   network.members.forEach((layers, member) => {
     const alone = logitsOfRows(backend, { ...network, members: [layers] }, dataset);
     for (let row = 0; row < dataset.rows; row++) {

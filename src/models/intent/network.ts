@@ -166,13 +166,18 @@ async function fit(
 /** Below this many members none leaves customers out. */
 const FOLDS_MIN = 3;
 
+/** Whether each customer is left out by one of so many members. */
+export function isLeavingOut(members: number): boolean {
+  return members >= FOLDS_MIN;
+}
+
 /**
  * Whether a member never saw a customer: each leaves out its share of them, so that all together have an opinion of
  * every training row from a member that did not learn from it, and calibration needs no training of its own.
  */
 export function isHeldOut(customer: number, member: number, members: number): boolean {
   const mixed = Math.imul(customer ^ (customer >>> 15), 0x2c1b3c6d) >>> 0;
-  return members >= FOLDS_MIN && (mixed >>> 8) % members === member;
+  return isLeavingOut(members) && (mixed >>> 8) % members === member;
 }
 
 /** A small data set is seen more often. */
