@@ -1,4 +1,5 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
+import { seededRandom, shuffle } from "../base/index.ts";
 import type { Tf } from "./tensor-backend.ts";
 
 /**
@@ -11,8 +12,57 @@ export interface HazardBatch {
   readonly atRisk: TensorFlow.Tensor2D;
 }
 
+/** How a member learns: so often all rows, in batches, at a one-cycle rate, with decoupled decay. */
+export interface Learning {
+  readonly epochs: number;
+  readonly batchSize: number;
+  /** The highest. */
+  readonly learningRate: number;
+  /** Per step, times the learning rate. */
+  readonly weightDecay: number;
+  /** Of the order of rows. */
+  readonly seed: number;
+}
+
+/**
+ * Teaches a network the rows of `order` (which is shuffled in place), and lets timers, messages and cancellation in
+ * between batches. `onEpoch` hears how many epochs are done. Returns each epoch's mean loss of a row, in nats.
+ */
+export async function learnEpochs(
+  tf: Tf,
+  model: TensorFlow.LayersModel,
+  order: Int32Array,
+  { epochs, batchSize, learningRate, weightDecay, seed }: Learning,
+  batchOf: (rows: Int32Array) => HazardBatch,
+  onEpoch: (done: number) => void,
+): Promise<number[]> {
+  const random = seededRandom(seed);
+  const batches = Math.ceil(order.length / batchSize);
+  const optimizer = tf.train.adam(learningRate);
+  const schedule = optimizer as unknown as { learningRate: number };
+  const losses: number[] = [];
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    shuffle(order, random);
+    let total = 0;
+    for (let batch = 0; batch < batches; batch++) {
+      const rate = learningRateAt(epoch * batches + batch, batches * epochs, learningRate);
+      schedule.learningRate = rate;
+      const rows = order.subarray(batch * batchSize, (batch + 1) * batchSize);
+      const loss = learnBatch(tf, model, optimizer, () => batchOf(rows), rate * weightDecay);
+      total += loss * rows.length;
+      if (batch % 8 === 7) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    losses.push(total / order.length);
+    onEpoch(epoch + 1);
+  }
+  optimizer.dispose();
+  return losses;
+}
+
 /** One-cycle: linear warm-up over a tenth of the steps, then a cosine down to nothing. */
-export function learningRateAt(step: number, steps: number, peak: number): number {
+function learningRateAt(step: number, steps: number, peak: number): number {
   const warm = Math.max(1, Math.floor(steps / 10));
   return step < warm
     ? (peak * (step + 1)) / warm
@@ -23,7 +73,7 @@ export function learningRateAt(step: number, steps: number, peak: number): numbe
  * One step of the censored likelihood of discrete hazards, then of decoupled weight decay (Loshchilov & Hutter 2019)
  * on matrices: each keeps 1 - `decay` of itself. Returns the mean loss of a row before the step, in nats.
  */
-export function learnHazards(
+function learnBatch(
   tf: Tf,
   model: TensorFlow.LayersModel,
   optimizer: TensorFlow.Optimizer,

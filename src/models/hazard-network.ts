@@ -1,7 +1,6 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
-import { seededRandom, shuffle } from "../base/index.ts";
 import type { Dataset } from "./dataset.ts";
-import { type HazardBatch, learnHazards, learningRateAt } from "./hazard-learning.ts";
+import { type HazardBatch, learnEpochs } from "./hazard-learning.ts";
 import {
   fitPreprocessing,
   inputsOf,
@@ -155,35 +154,19 @@ async function fit(
   task: FitTask,
   onEpoch: (epoch: number) => void,
 ): Promise<number[]> {
-  const { dataset, settings } = task;
+  const { dataset, settings, seed } = task;
   const order = Int32Array.from({ length: dataset.rows }, (_, row) => row);
-  const random = seededRandom(task.seed);
-  const batches = Math.ceil(dataset.rows / settings.batchSize);
   const epochs = epochsFor(dataset.rows, settings);
-  const steps = batches * epochs;
-  const optimizer = tf.train.adam(settings.learningRate);
-  const schedule = optimizer as unknown as { learningRate: number };
-  const losses: number[] = [];
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    shuffle(order, random);
-    let total = 0;
-    for (let batch = 0; batch < batches; batch++) {
-      const rate = learningRateAt(epoch * batches + batch, steps, settings.learningRate);
-      schedule.learningRate = rate;
-      const rows = order.subarray(batch * settings.batchSize, (batch + 1) * settings.batchSize);
-      const batchOf = (): HazardBatch => batchTensors(tf, task, rows);
-      const decay = rate * settings.weightDecay;
-      total += learnHazards(tf, model, optimizer, batchOf, decay) * rows.length;
-      if (batch % 32 === 31) {
-        // Lets timers, messages and cancellation in.
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    }
-    losses.push(total / dataset.rows);
-    onEpoch(((epoch + 1) / epochs) * settings.epochs);
-  }
-  optimizer.dispose();
-  return losses;
+  return learnEpochs(
+    tf,
+    model,
+    order,
+    { ...settings, epochs, seed },
+    (rows) => batchTensors(tf, task, rows),
+    (done) => {
+      onEpoch((done / epochs) * settings.epochs);
+    },
+  );
 }
 
 function batchTensors(tf: Tf, task: FitTask, rows: Int32Array): HazardBatch {

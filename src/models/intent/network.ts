@@ -1,8 +1,7 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
-import { seededRandom, shuffle } from "../../base/index.ts";
 import type { Dataset } from "../dataset.ts";
-import { type HazardBatch, learnHazards, learningRateAt } from "../hazard-learning.ts";
-import { type DenseLayer, readLayers } from "../hazard-network.ts";
+import { type HazardBatch, learnEpochs } from "../hazard-learning.ts";
+import { type DenseLayer, defineNetwork, readLayers } from "../hazard-network.ts";
 import type { TensorBackend, Tf } from "../tensor-backend.ts";
 import { columnsOf, fitInputs, inputWidth, type PiecewiseInputs, writeInputs } from "./inputs.ts";
 
@@ -73,24 +72,10 @@ export function defineIntentNetwork(
   hiddenUnits: readonly number[],
   seed: number,
 ): TensorFlow.LayersModel {
-  const input = tf.input({ shape: [width] });
-  let value = input;
-  hiddenUnits.forEach((units, layer) => {
-    const kernelInitializer = tf.initializers.heNormal({ seed: seed * 100 + layer });
-    value = tf.layers
-      .dense({ units, activation: "relu", kernelInitializer })
-      .apply(value) as TensorFlow.SymbolicTensor;
-  });
-  const output = tf.layers.dense({
-    units: rates.length,
-    kernelInitializer: tf.initializers.glorotNormal({ seed: seed * 100 + 99 }),
-  });
-  const model = tf.model({
-    inputs: input,
-    outputs: output.apply(value) as TensorFlow.SymbolicTensor,
-  });
-  const [kernel] = output.getWeights();
-  if (kernel !== undefined) {
+  const model = defineNetwork(tf, width, rates.length, hiddenUnits, seed);
+  const output = model.layers.at(-1);
+  const [kernel] = output?.getWeights() ?? [];
+  if (output !== undefined && kernel !== undefined) {
     const bias = tf.tensor1d(rates.map((rate) => Math.log(rate / (1 - rate))));
     output.setWeights([kernel, bias]);
     bias.dispose();
@@ -139,28 +124,18 @@ async function fit(
   const order = Int32Array.from(dataset.customers.keys()).filter(
     (row) => !isHeldOut(dataset.customers[row] ?? 0, member, settings.members),
   );
-  const random = seededRandom(settings.seed * 1000 + member);
   const batches = Math.ceil(order.length / settings.batchSize);
   const epochs = Math.max(settings.epochs, Math.ceil(STEPS_MIN / batches));
-  const optimizer = tf.train.adam(settings.learningRate);
-  const schedule = optimizer as unknown as { learningRate: number };
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    shuffle(order, random);
-    for (let batch = 0; batch < batches; batch++) {
-      const step = epoch * batches + batch;
-      const rate = learningRateAt(step, batches * epochs, settings.learningRate);
-      schedule.learningRate = rate;
-      const rows = order.subarray(batch * settings.batchSize, (batch + 1) * settings.batchSize);
-      const batchOf = (): HazardBatch => batchTensors(tf, task, rows);
-      learnHazards(tf, model, optimizer, batchOf, rate * settings.weightDecay);
-      if (batch % 8 === 7) {
-        // Lets timers, messages and cancellation in.
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    }
-    onShare((epoch + 1) / epochs);
-  }
-  optimizer.dispose();
+  await learnEpochs(
+    tf,
+    model,
+    order,
+    { ...settings, epochs, seed: settings.seed * 1000 + member },
+    (rows) => batchTensors(tf, task, rows),
+    (done) => {
+      onShare(done / epochs);
+    },
+  );
 }
 
 /** Below this many members none leaves customers out. */

@@ -1,4 +1,5 @@
 import type { DenseLayer } from "../hazard-network.ts";
+import type { PiecewiseInputs } from "./inputs.ts";
 import type { IntentModel } from "./intent-model.ts";
 
 /** A layer's form, its numbers being kept apart. */
@@ -12,7 +13,9 @@ export interface StoredIntent extends Omit<IntentModel, "system"> {
     | {
         readonly kind: "network";
         readonly network: {
-          readonly inputs: unknown;
+          readonly inputs: Omit<PiecewiseInputs, "typical"> & {
+            readonly typical: readonly (number | null)[];
+          };
           readonly intervals: number;
           readonly members: readonly (readonly LayerForm[])[];
         };
@@ -50,13 +53,9 @@ export function restoreIntent(
   if (system.kind === "rule") {
     return { ...content, system };
   }
-  const inputs = system.network.inputs as Extract<
-    IntentModel["system"],
-    { kind: "network" }
-  >["network"]["inputs"];
-  const typical = inputs.typical.map((value: number | null) => value ?? Number.NaN);
+  const { inputs, intervals } = system.network;
+  const typical = inputs.typical.map((value) => value ?? Number.NaN);
   const members = layersOf(system.network.members);
-  const { intervals } = system.network;
   return {
     ...content,
     system: { kind: "network", network: { inputs: { ...inputs, typical }, intervals, members } },
