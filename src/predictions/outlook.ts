@@ -18,9 +18,14 @@ export function outlookOf(probabilities: readonly number[]): Outlook {
   return {
     withinFourWeeks: sumOf(weeks.slice(0, SOON_WEEKS)),
     laterOrNever: probabilities.at(-1) ?? 1,
-    expectedWeek: total > 0 ? sumOf(weeks.map((p, week) => p * (week + 1))) / total : null,
+    expectedWeek: total > 0 ? meanWeek(weeks, total) : null,
     window: total > 0 ? windowOf(weeks, WINDOW_SHARE * total) : null,
   };
+}
+
+/** Rounding does not carry it beyond the last week. */
+function meanWeek(weeks: readonly number[], total: number): number {
+  return Math.min(weeks.length, sumOf(weeks.map((p, week) => p * (week + 1))) / total);
 }
 
 function windowOf(weeks: readonly number[], mass: number): NonNullable<Outlook["window"]> {
@@ -46,19 +51,25 @@ function sumOf(values: readonly number[]): number {
  */
 export function afterSilence(probabilities: readonly number[], days: number): number[] {
   const intervals = probabilities.length - 1;
-  const before = (day: number): number => {
-    const week = Math.min(intervals, Math.floor(day / 7));
-    const part = week < intervals ? ((probabilities[week] ?? 0) * (day - 7 * week)) / 7 : 0;
-    return sumOf(probabilities.slice(0, week)) + part;
-  };
-  const passed = before(days);
-  const left = 1 - passed;
-  if (left <= 0) {
+  const passed = Math.min(intervals, Math.floor(days / 7));
+  // What is left may be next to nothing: sums of it alone, over its greatest, keep their digits.
+  const greatest = Math.max(...probabilities.slice(passed));
+  if (greatest <= 0) {
     return probabilities.map((_, week) => (week === intervals ? 1 : 0));
   }
+  const rest = probabilities.map((p, week) => (week < passed ? 0 : p / greatest));
+  const within = (from: number, to: number): number =>
+    sumOf(
+      rest.slice(0, intervals).map((p, week) => {
+        const overlap = Math.min(to, 7 * (week + 1)) - Math.max(from, 7 * week);
+        return (p * Math.max(0, overlap)) / 7;
+      }),
+    );
+  const later = rest[intervals] ?? 0;
+  const left = within(days, 7 * intervals) + later;
   const weeks = Array.from(
     { length: intervals },
-    (_, week) => (before(days + 7 * (week + 1)) - before(days + 7 * week)) / left,
+    (_, week) => within(days + 7 * week, days + 7 * (week + 1)) / left,
   );
-  return [...weeks, Math.max(0, 1 - sumOf(weeks))];
+  return [...weeks, later / left];
 }
