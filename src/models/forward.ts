@@ -1,13 +1,7 @@
 import type { Dataset } from "./dataset.ts";
 import type { DenseLayer, TrainedNetwork } from "./hazard-network.ts";
-import {
-  columnsAmong,
-  inputsOf,
-  inputWidth,
-  scoreMatrix,
-  scoreWidth,
-  writeScores,
-} from "./preprocess.ts";
+import { openMembers } from "./member-tensors.ts";
+import { columnsAmong, inputsOf, scoreMatrix, scoreWidth, writeScores } from "./preprocess.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
 
 /**
@@ -69,32 +63,20 @@ export function logitsOfAll(
 
 /** The same from every row's scores and flags, row-major. */
 export function logitsOfMatrix(
-  { tf }: TensorBackend,
+  backend: TensorBackend,
   network: TrainedNetwork,
   scores: Float32Array,
 ): Float32Array {
   const from = scoreWidth(network.preprocessing);
-  const width = inputWidth(network.preprocessing);
   const count = scores.length / from;
   const logits = new Float32Array(count * network.intervals);
+  const members = openMembers(backend, network.members);
   for (let first = 0; first < count; first += BATCH) {
     const rows = Math.min(BATCH, count - first);
-    const inputs = inputsOf(
-      network.preprocessing,
-      scores.subarray(first * from, (first + rows) * from),
-    );
-    const values = tf.tidy(() => {
-      const x = tf.tensor2d(inputs, [rows, width]);
-      const outputs = network.members.map((layers) =>
-        layers.reduce((value, layer, index) => {
-          const kernel = tf.tensor2d(layer.kernel, [layer.inputs, layer.units]);
-          const sum = tf.add(tf.matMul(value, kernel), tf.tensor1d(layer.bias));
-          return (index < layers.length - 1 ? tf.relu(sum) : sum) as typeof x;
-        }, x),
-      );
-      return tf.div(tf.addN(outputs), outputs.length).dataSync();
-    });
+    const batch = scores.subarray(first * from, (first + rows) * from);
+    const values = members.logitsOf(inputsOf(network.preprocessing, batch), rows);
     logits.set(values, first * network.intervals);
   }
+  members.dispose();
   return logits;
 }

@@ -1,6 +1,7 @@
 import { binnedHazards } from "../baselines/binned-hazard.ts";
 import type { Dataset } from "../dataset.ts";
 import { sigmoid } from "../distribution.ts";
+import { openMembers } from "../member-tensors.ts";
 import type { TensorBackend } from "../tensor-backend.ts";
 import { columnsOf, inputWidth, writeInputs } from "./inputs.ts";
 import { type IntentModel, type IntentSystem, withinHorizons } from "./intent-model.ts";
@@ -14,17 +15,11 @@ export function logitsOfRows(
   network: IntentNetwork,
   dataset: Pick<Dataset, "rows" | "features" | "featureNames">,
 ): Float32Array {
-  const { tf } = backend;
-  const { inputs, intervals, members } = network;
+  const { inputs, intervals } = network;
   const columns = columnsOf(inputs, dataset.featureNames);
   const width = inputWidth(inputs);
   const logits = new Float32Array(dataset.rows * intervals);
-  const layersOf = members.map((layers) =>
-    layers.map((layer) => ({
-      kernel: tf.tensor2d(layer.kernel, [layer.inputs, layer.units]),
-      bias: tf.tensor1d(layer.bias),
-    })),
-  );
+  const members = openMembers(backend, network.members);
   const x = new Float32Array(Math.min(BATCH, dataset.rows) * width);
   for (let from = 0; from < dataset.rows; from += BATCH) {
     const rows = Math.min(BATCH, dataset.rows - from);
@@ -32,19 +27,9 @@ export function logitsOfRows(
       const at = (from + row) * dataset.featureNames.length;
       writeInputs(inputs, columns, dataset.features, at, x, row * width);
     }
-    const values = tf.tidy(() => {
-      const batch = tf.tensor2d(x.subarray(0, rows * width), [rows, width]);
-      const outputs = layersOf.map((layers) =>
-        layers.reduce((value, { kernel, bias }, index) => {
-          const sum = tf.add(tf.matMul(value, kernel), bias);
-          return (index < layers.length - 1 ? tf.relu(sum) : sum) as typeof batch;
-        }, batch),
-      );
-      return tf.div(tf.addN(outputs), outputs.length).dataSync();
-    });
-    logits.set(values, from * intervals);
+    logits.set(members.logitsOf(x.subarray(0, rows * width), rows), from * intervals);
   }
-  tf.dispose(layersOf);
+  members.dispose();
   return logits;
 }
 
