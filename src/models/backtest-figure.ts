@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from "vega-lite";
 import type { BacktestSeries } from "./backtest-series.ts";
+import { drawSvg } from "./svg.ts";
 
 const SIZE = 320;
 
@@ -8,14 +9,7 @@ const SIZE = 320;
  * diagonal of perfect calibration, and the lift of each week's top 1, 5 and 10% with the range over runs.
  */
 export async function backtestFigure(series: BacktestSeries, system: string): Promise<string> {
-  const { compile } = await import("vega-lite");
-  const { parse, View } = await import("vega");
-  const view = new View(parse(compile(specOf(series, system)).spec), { renderer: "none" });
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
+  return drawSvg(specOf(series, system));
 }
 
 function specOf(series: BacktestSeries, system: string): TopLevelSpec {

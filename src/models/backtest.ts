@@ -61,7 +61,7 @@ export async function backtestModel(
           ...(request.system === undefined ? {} : { system: request.system }),
         });
   if (fromVisits !== undefined) {
-    drawFigures(fromVisits.report, file.replace(/\.(csv|parquet)$/, ""));
+    await drawFigures(fromVisits.report, file.replace(/\.(csv|parquet)$/, ""));
     return fromVisits;
   }
   const prepared = await prepareRows(context, task, {
