@@ -1,15 +1,14 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import Database from "better-sqlite3";
 import { openStore, systemClock } from "../src/base/index.ts";
 import { createWriteKey } from "../src/collection/index.ts";
 import { type BenchResult, circumstances, figureOf, writeResult } from "./result.ts";
+import { startServing } from "./serving.ts";
 
 const RUNS = 3;
 const EVENTS = 100_000;
@@ -18,7 +17,6 @@ const CONNECTIONS = 8;
 const GOAL = 20_000;
 
 const HERE = join(import.meta.dirname, "ingest");
-const HERKOOP = join(import.meta.dirname, "..", "bin", "herkoop.js");
 const run_ = promisify(execFile);
 
 interface Outcome {
@@ -64,19 +62,14 @@ async function overHttp(folder: string, seed: number): Promise<ServedOutcome> {
   const store = await openStore(folder);
   const { key } = createWriteKey(store, systemClock, "webshop");
   store.close();
-  const server = spawn(process.execPath, [HERKOOP, "--store", folder, "serve", "--port", "0"], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const url = await urlOf(server.stdout);
-  const options = [url, key, EVENTS, PER_BATCH, CONNECTIONS, seed].map(String);
+  const server = await startServing(folder, key);
+  const options = [server.url, key, EVENTS, PER_BATCH, CONNECTIONS, seed].map(String);
   const outcome = await outcomeOf("load.ts", options);
   if (outcome.accepted !== EVENTS) {
     throw new Error(`${outcome.accepted} of ${EVENTS} events were accepted`);
   }
   const secondsBehind = await untilResolved(folder);
-  // Killed, so that the inbox stays as it is: what was answered is on disk.
-  server.kill("SIGKILL");
-  await once(server, "close");
+  await server.stop();
   return { ...outcome, secondsBehind };
 }
 
@@ -113,20 +106,6 @@ async function outcomeOf(script: string, options: readonly string[]): Promise<Ou
     ...options,
   ]);
   return JSON.parse(stdout) as Outcome;
-}
-
-async function urlOf(output: Readable): Promise<string> {
-  return new Promise((resolve, reject) => {
-    output.setEncoding("utf8").on("data", (part: string) => {
-      const [url] = /http:\/\/[\d.:]+/.exec(part) ?? [];
-      if (url !== undefined) {
-        resolve(url);
-      }
-    });
-    output.once("close", () => {
-      reject(new Error("the server ended before it served"));
-    });
-  });
 }
 
 function resultOf(

@@ -1,7 +1,4 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/base/index.ts";
@@ -9,8 +6,8 @@ import { type Quantiles, quantilesOf } from "./features/quantiles.ts";
 import { anyShopper, atRate, call, openShop } from "./features/shoppers.ts";
 import { noiseChampion } from "./intent/champion.ts";
 import { circumstances, figureOf, writeResult } from "./result.ts";
+import { startServing } from "./serving.ts";
 
-const HERKOOP = join(import.meta.dirname, "..", "bin", "herkoop.js");
 const PER_SECOND = 200;
 const SECONDS = 600;
 /** A server in service is warm. */
@@ -24,39 +21,23 @@ const MEMORY_EVERY_MS = 15_000;
 export async function run(): Promise<void> {
   const seconds = Number(process.argv[3] ?? SECONDS);
   const work = mkdtempSync(join(tmpdir(), "herkoop-bench-"));
-  const models = join(work, "models");
-  const { store, key } = await openShop(join(work, "store"));
-  await noiseChampion(store, models);
+  const folder = join(work, "store");
+  const { store, key } = await openShop(folder);
+  await noiseChampion(store, join(folder, "models"));
   store.close();
-  const server = spawn(
-    process.execPath,
-    [HERKOOP, "--store", join(work, "store"), "serve", "--port", "0"],
-    {
-      stdio: ["ignore", "pipe", "ignore"],
-      env: { HERKOOP_MODELS: models },
-    },
-  );
+  const server = await startServing(folder, key);
   try {
-    server.stdout.setEncoding("utf8");
-    let url = "";
-    for await (const part of server.stdout) {
-      [url = ""] = /http:\/\/[\d.:]+/.exec(String(part)) ?? [];
-      if (url !== "") {
-        break;
-      }
-    }
-    const agent = new Agent({ keepAlive: true, maxSockets: 32 });
-    const send = sender(url, agent, key);
-    const score = (user: number): Promise<void> =>
-      send("GET", `/v1/customers/user_id/u${user}/intent`);
-    const timed = async (what: (user: number) => Promise<void>): Promise<number> => {
+    const score = (user: number): Promise<string> =>
+      server.send("GET", `/v1/customers/user_id/u${user}/intent`);
+    const timed = async (what: (user: number) => Promise<unknown>): Promise<number> => {
       const started = performance.now();
       await what(anyShopper());
       return performance.now() - started;
     };
     const eventThenScore = (): Promise<number> =>
       timed(async (user) => {
-        await send("POST", "/v1/track", Buffer.from(JSON.stringify(call(user, systemClock.now()))));
+        const body = Buffer.from(JSON.stringify(call(user, systemClock.now())));
+        await server.send("POST", "/v1/track", body);
         await score(user);
       });
     const read = (): Promise<number> => timed(score);
@@ -64,20 +45,18 @@ export async function run(): Promise<void> {
       atRate(PER_SECOND, WARM_UP_SECONDS, eventThenScore),
       atRate(PER_SECOND, WARM_UP_SECONDS, read),
     ]);
-    const memory = [memoryMiB(server.pid ?? 0)];
+    const memory = [memoryMiB(server.pid)];
     const watch = setInterval(() => {
-      memory.push(memoryMiB(server.pid ?? 0));
+      memory.push(memoryMiB(server.pid));
     }, MEMORY_EVERY_MS);
     const [fresh, reads] = await Promise.all([
       atRate(PER_SECOND, seconds, eventThenScore),
       atRate(PER_SECOND, seconds, read),
     ]);
     clearInterval(watch);
-    agent.destroy();
     report(quantilesOf(fresh), quantilesOf(reads), memory, seconds);
   } finally {
-    server.kill("SIGKILL");
-    await once(server, "close");
+    await server.stop();
     rmSync(work, { recursive: true, force: true });
   }
 }
@@ -114,32 +93,6 @@ function report(
       "The network has the served size and was trained on noise.",
     ],
   });
-}
-
-function sender(
-  url: string,
-  agent: Agent,
-  key: string,
-): (method: string, path: string, body?: Buffer) => Promise<void> {
-  const authorization = `Basic ${Buffer.from(`${key}:`).toString("base64")}`;
-  return (method, path, body) =>
-    new Promise((resolve, reject) => {
-      const headers =
-        body === undefined
-          ? {}
-          : { authorization, "content-type": "application/json", "content-length": body.length };
-      const sent = request(`${url}${path}`, { method, agent, headers }, (response) => {
-        response.resume();
-        response.once("end", () => {
-          if (response.statusCode === 200) {
-            resolve();
-          } else {
-            reject(new Error(`${path}: ${response.statusCode ?? 0}`));
-          }
-        });
-      });
-      sent.once("error", reject).end(body);
-    });
 }
 
 /** What the process has in memory. */

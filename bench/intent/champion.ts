@@ -1,10 +1,8 @@
 import { type Store, seededRandom, systemClock } from "../../src/base/index.ts";
 import { intentService } from "../../src/features/index.ts";
-import { saveArtifact } from "../../src/models/artifact.ts";
 import { loadTensorBackend } from "../../src/models/index.ts";
 import { trainIntentNetwork, visitTask } from "../../src/models/intent/index.ts";
-import { registerChampion } from "../../src/models/registry-store.ts";
-import type { Report } from "../../src/models/report.ts";
+import { crownIntent } from "../../test/support/intent.ts";
 
 const ROWS = 2_000;
 
@@ -33,34 +31,9 @@ export async function noiseChampion(store: Store, folder: string): Promise<void>
     horizonsMs.length,
     { ...settings, epochs: 1, batchSize: 500 },
   );
-  const report = { model: "conversion-intent", systems: {}, pruning: [] } as unknown as Report;
-  const asOf = systemClock.now();
-  const artifact = saveArtifact(
-    folder,
-    {
-      model: "conversion-intent",
-      system: "network",
-      service: intentService,
-      intervals: 1,
-      intervalMs: horizonsMs.at(-1) ?? 0,
-      spine: { entity: "customer", activeWithinDays: 30 },
-      seed: 1,
-      asOf,
-      dataThrough: asOf,
-      trainingRows: ROWS,
-      calibration: { intercept: 0, slope: 1 },
-      fitted: {
-        kind: "intent",
-        model: {
-          horizonsMs,
-          mainHorizon,
-          system: { kind: "network", network },
-          calibration: [],
-          quantiles: Array.from({ length: 101 }, (_, index) => index / 100),
-        },
-      },
-    },
-    report,
-  );
-  registerChampion(store, artifact, report, asOf);
+  crownIntent(store, folder, network, systemClock.now(), {
+    horizonsMs,
+    mainHorizon,
+    calibration: [],
+  });
 }

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DuckDb, literal, openStore } from "../../src/base/index.ts";
 import { intentService } from "../../src/features/index.ts";
+import { emptyDataset } from "../../src/models/dataset-store.ts";
 import type { Dataset } from "../../src/models/index.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -147,16 +148,7 @@ async function readRows(duckdb: DuckDb, file: string): Promise<LabelledRows> {
   const from = `read_parquet(${literal(file)})`;
   const rows = Number((await duckdb.rows(`SELECT count(*) AS n FROM ${from}`))[0]?.["n"]);
   const waits = new Float64Array(rows).fill(Number.POSITIVE_INFINITY);
-  const dataset = {
-    featureNames,
-    rows,
-    features: new Float32Array(rows * featureNames.length),
-    cutoffs: new Float64Array(rows),
-    customers: new Int32Array(rows),
-    products: [],
-    events: new Int16Array(rows).fill(-1),
-    observed: new Int16Array(rows),
-  };
+  const dataset = emptyDataset(featureNames, rows);
   let offset = 0;
   const chunks = duckdb.chunks(
     `SELECT user_id, cutoff_ms, wait_ms, ${featureNames.join(", ")} FROM ${from} ORDER BY cutoff_ms, user_id`,
@@ -172,6 +164,9 @@ async function readRows(duckdb: DuckDb, file: string): Promise<LabelledRows> {
       });
     });
     offset += users.length;
+  }
+  if (offset < rows) {
+    throw new Error(`${file}: read ${offset} of ${rows} rows; the session's memory is too small`);
   }
   return { dataset, waits };
 }

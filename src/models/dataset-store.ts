@@ -148,7 +148,8 @@ function weighBack(dataset: WritableDataset, { weight }: Sample): void {
 
 type WritableDataset = Dataset & { readonly products: string[]; weights?: Float32Array };
 
-function emptyDataset(featureNames: readonly string[], rows: number): WritableDataset {
+/** A data set of so many rows of these features, without outcomes, to be filled in. */
+export function emptyDataset(featureNames: readonly string[], rows: number): WritableDataset {
   return {
     featureNames,
     rows,

@@ -2,7 +2,8 @@ import { type Store, seededRandom } from "../../src/base/index.ts";
 import { intentService } from "../../src/features/index.ts";
 import { type Artifact, saveArtifact } from "../../src/models/artifact.ts";
 import { loadTensorBackend } from "../../src/models/index.ts";
-import { trainIntentNetwork } from "../../src/models/intent/network.ts";
+import type { IntentModel } from "../../src/models/intent/intent-model.ts";
+import { type IntentNetwork, trainIntentNetwork } from "../../src/models/intent/network.ts";
 import { registerChampion } from "../../src/models/registry-store.ts";
 import type { Report } from "../../src/models/report.ts";
 
@@ -50,8 +51,26 @@ export async function smallIntentChampion(store: Store, folder: string): Promise
       seed: 1,
     },
   );
+  return crownIntent(store, folder, network, Date.parse("2024-05-01T00:00:00Z"), {
+    horizonsMs: [HOUR_MS, 24 * HOUR_MS, 168 * HOUR_MS],
+    mainHorizon: 1,
+    calibration: [
+      { intercept: 0.1, slope: 0.9 },
+      { intercept: 0, slope: 1 },
+      { intercept: -0.2, slope: 1 },
+    ],
+  });
+}
+
+/** Saves an intent network as of an instant (epoch ms) and makes it the champion. */
+export function crownIntent(
+  store: Store,
+  folder: string,
+  network: IntentNetwork,
+  asOf: number,
+  model: Pick<IntentModel, "horizonsMs" | "mainHorizon" | "calibration">,
+): Artifact {
   const report = { model: "conversion-intent", systems: {}, pruning: [] } as unknown as Report;
-  const asOf = Date.parse("2024-05-01T00:00:00Z");
   const artifact = saveArtifact(
     folder,
     {
@@ -59,7 +78,7 @@ export async function smallIntentChampion(store: Store, folder: string): Promise
       system: "network",
       service: intentService,
       intervals: 1,
-      intervalMs: 168 * HOUR_MS,
+      intervalMs: model.horizonsMs.at(-1) ?? 0,
       spine: { entity: "customer", activeWithinDays: 30 },
       seed: 1,
       asOf,
@@ -69,14 +88,8 @@ export async function smallIntentChampion(store: Store, folder: string): Promise
       fitted: {
         kind: "intent",
         model: {
-          horizonsMs: [HOUR_MS, 24 * HOUR_MS, 168 * HOUR_MS],
-          mainHorizon: 1,
+          ...model,
           system: { kind: "network", network },
-          calibration: [
-            { intercept: 0.1, slope: 0.9 },
-            { intercept: 0, slope: 1 },
-            { intercept: -0.2, slope: 1 },
-          ],
           quantiles: Array.from({ length: 101 }, (_, index) => index / 100),
         },
       },
