@@ -1,5 +1,6 @@
 import { DAY_MS } from "../base/index.ts";
 import type { Aggregation, GapStatistic, Selection } from "./aggregation.ts";
+import { isKnown } from "./condition.ts";
 import type { Dialect } from "./dialect.ts";
 import { windowMs } from "./window.ts";
 
@@ -16,6 +17,8 @@ export interface AggregationContext {
   readonly gapScale: number;
   /** The column that gaps are between. */
   readonly gapOver: string;
+  /** Whether two rows may be of the same instant. */
+  readonly hasTies: boolean;
   /** A test of the rows that are seen; all of them unless said. */
   readonly seen?: string;
   /** Under which name the rows have a column, where it is another. */
@@ -66,12 +69,19 @@ function columnSql(aggregation: OfColumn, context: AggregationContext): string {
     case "maximum":
       return scaled(`max(${chosenSql(of, aggregation, context)})`, of, context);
     case "last":
-      return scaled(
-        `max_by(${named(of, context)}, ${chosenSql("at_ms", {}, context)})`,
-        of,
-        context,
-      );
+      return scaled(lastSql(of, context), of, context);
   }
+}
+
+/** Of what happened at the latest instant together, the greatest. */
+function lastSql(column: string, context: AggregationContext): string {
+  const name = named(column, context);
+  if (!context.hasTies) {
+    return `max_by(${name}, ${chosenSql("at_ms", {}, context)})`;
+  }
+  const instant = context.dialect.tuple(named("at_ms", context), name);
+  const test = testSql({ where: isKnown(column) }, context);
+  return `max_by(${name}, CASE WHEN ${test} THEN ${instant} END)`;
 }
 
 function shareSql(
@@ -134,8 +144,11 @@ function gapSql(statistic: GapStatistic, context: AggregationContext): string {
       return `CASE WHEN count(${gap}) > 1 THEN sqrt(CAST(count(${gap}) * sum(${wide} * gap) - sum(${wide}) * sum(${gap}) AS DOUBLE) / (CAST(count(${gap}) AS DOUBLE) * (count(${gap}) - 1)))${days} END`;
     case "median":
       return `CAST(median(${gap}) AS DOUBLE)${days}`;
-    case "last":
-      return `CAST(max_by(gap, CASE WHEN ${gap} IS NOT NULL THEN ${context.gapOver} END) AS DOUBLE)${days}`;
+    case "last": {
+      const { dialect, gapOver, hasTies } = context;
+      const end = hasTies ? dialect.tuple(gapOver, "-gap") : gapOver;
+      return `CAST(max_by(gap, CASE WHEN ${gap} IS NOT NULL THEN ${end} END) AS DOUBLE)${days}`;
+    }
     case "max":
       return `CAST(max(${gap}) AS DOUBLE)${days}`;
   }

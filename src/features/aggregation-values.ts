@@ -143,9 +143,20 @@ function greatest(
   return found;
 }
 
+/** Of what happened at the latest instant together, the greatest. */
 function lastOf(rows: readonly Row[], column: string): number | null {
-  return numberOf(
-    rows.findLast((row) => typeof row[column] === "number"),
-    column,
-  );
+  let found: number | null = null;
+  let at: Row[string] | undefined;
+  for (let index = rows.length - 1; index >= 0; index--) {
+    const row = rows[index];
+    if (found !== null && row?.["at_ms"] !== at) {
+      break;
+    }
+    const value = numberOf(row, column);
+    if (value !== null) {
+      found = Math.max(found ?? value, value);
+      at = row?.["at_ms"];
+    }
+  }
+  return found;
 }

@@ -4,6 +4,8 @@ import { ENTITY_KEYS, type FeatureView, isPopulation, type Measure } from "./fea
 import type { Instants, Relation } from "./relation.ts";
 
 const MINUTE_MS = 60_000;
+/** What all rows of a day have in common. */
+const DAY_COLUMNS: readonly string[] = ["day", "weekday"];
 
 /** The columns by which a view's rows are told apart at these instants. */
 export function keysOf(view: Pick<FeatureView, "entity">, instants: Instants): readonly string[] {
@@ -14,7 +16,7 @@ export function keysOf(view: Pick<FeatureView, "entity">, instants: Instants): r
 export function contextOf(
   view: FeatureView,
   relation: Relation,
-): Pick<AggregationContext, "firstAt" | "scaleOf" | "gapScale" | "gapOver"> {
+): Pick<AggregationContext, "firstAt" | "scaleOf" | "gapScale" | "gapOver" | "hasTies"> {
   const measures = new Map(view.measures?.map((measure) => [measure.name, measure]));
   return {
     firstAt: view.per !== undefined || relation.hasFirstAt ? "first_at_ms" : "at_ms",
@@ -27,7 +29,13 @@ export function contextOf(
     },
     gapScale: view.gap === "at_ms" ? DAY_MS : 1,
     gapOver: view.gap ?? "at_ms",
+    hasTies: !isDaily(view),
   };
+}
+
+/** Whether each of an entity's rows is a day of its own. */
+function isDaily({ per }: FeatureView): boolean {
+  return per?.includes("day") === true && per.every((column) => DAY_COLUMNS.includes(column));
 }
 
 /**
