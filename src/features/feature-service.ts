@@ -33,7 +33,7 @@ export function wholeService(entity: RowEntity): FeatureService {
 /** A changed list is a new version: a model refuses to read another than it was trained on. */
 export const repurchaseService: FeatureService = {
   name: "repurchase_week",
-  version: 3,
+  version: 4,
   entity: "pair",
   features: [
     "pair_recency_days",
@@ -64,11 +64,13 @@ export const repurchaseService: FeatureService = {
     "pair_overdue_ratio",
     "pair_product_overdue_ratio",
     "pair_overdue_orders_ratio",
+    "pair_supply_overdue_ratio",
     "pair_gap_left_days",
     "pair_gap_variation",
     "pair_order_share",
     "pair_share_last_5_orders",
     "pair_price_ratio",
+    "pair_price_change_ratio",
     "customer_recency_days",
     "customer_frequency",
     "customer_frequency_7d",

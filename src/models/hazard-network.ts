@@ -28,6 +28,8 @@ export interface HazardSettings {
   readonly seed: number;
   /** At how many places each input's curve bends before the first layer; none unless given. */
   readonly hinges?: number;
+  /** How much the terms of the first four intervals count in the training loss; 1, as the later ones, unless given. */
+  readonly soonWeight?: number;
   /** The features it reads; all of the data set's unless given. */
   readonly featureNames?: readonly string[];
 }
@@ -169,21 +171,32 @@ async function fit(
   );
 }
 
+/** The intervals that `soonWeight` is about: those that audiences and the figures within four weeks read. */
+const SOON_INTERVALS = 4;
+
+/** How much each interval's term counts in the training loss. */
+function intervalWeights(intervals: number, { soonWeight = 1 }: HazardSettings): Float32Array {
+  return new Float32Array(intervals).fill(1).fill(soonWeight, 0, SOON_INTERVALS);
+}
+
 function batchTensors(tf: Tf, task: FitTask, rows: Int32Array): HazardBatch {
   const { dataset, scores, intervals } = task;
   const width = scores.length / dataset.rows;
   const batch = new Float32Array(rows.length * width);
   const happened = new Float32Array(rows.length * intervals);
   const atRisk = new Float32Array(rows.length * intervals);
+  const termWeights = intervalWeights(intervals, task.settings);
   for (let index = 0; index < rows.length; index++) {
     const row = rows[index] ?? 0;
     batch.set(scores.subarray(row * width, (row + 1) * width), index * width);
     const event = dataset.events[row] ?? -1;
     const seen = event >= 0 ? event + 1 : (dataset.observed[row] ?? 0);
     const weight = dataset.weights?.[row] ?? 1;
-    atRisk.fill(weight, index * intervals, index * intervals + Math.min(seen, intervals));
+    for (let k = 0; k < Math.min(seen, intervals); k++) {
+      atRisk[index * intervals + k] = weight * (termWeights[k] ?? 1);
+    }
     if (event >= 0) {
-      happened[index * intervals + event] = weight;
+      happened[index * intervals + event] = weight * (termWeights[event] ?? 1);
     }
   }
   return {

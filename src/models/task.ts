@@ -79,6 +79,7 @@ export function repurchaseTask(options: TaskOptions = {}): ModelTask {
       learningRate: 0.002,
       weightDecay: 3,
       hinges: 5,
+      soonWeight: 3,
       members: 1,
       seed: options.seed ?? DEFAULT_SEED,
     },

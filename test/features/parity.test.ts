@@ -25,6 +25,7 @@ import { withStore } from "../support/temporary.ts";
 const READS_POPULATION: ReadonlySet<string> = new Set([
   "pair_product_overdue_ratio",
   "pair_price_ratio",
+  "pair_price_change_ratio",
 ]);
 
 const SERVICES = [

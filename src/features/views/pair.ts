@@ -51,6 +51,14 @@ export const pairPurchases: FeatureView = {
       "quantity",
     ),
     sum(
+      {
+        name: "pair_quantity",
+        unit: "quantity",
+        meaning: "pieces of the product bought and kept, ever",
+      },
+      "quantity",
+    ),
+    sum(
       { name: "pair_monetary", unit: "amount", meaning: "net amount spent on the product" },
       "amount",
     ),
@@ -157,6 +165,15 @@ export const pairBrowsing: FeatureView = {
   ],
 };
 
+/**
+ * Days that the last quantity should last: as many pieces as were bought before it lasted from the first
+ * purchase to the last one. Unknown while the product was bought once.
+ */
+const SUPPLY_DAYS = ratio(
+  difference("pair_tenure_days", "pair_recency_days"),
+  ratio(difference("pair_quantity", "pair_quantity_last"), "pair_quantity_last"),
+);
+
 /** What follows from a pair's, its customer's and its product's features together. */
 export const pairDerived: readonly DerivedFeature[] = [
   {
@@ -182,6 +199,15 @@ export const pairDerived: readonly DerivedFeature[] = [
     unit: "ratio",
     meaning:
       "order days without the product over the mean number from one purchase of it to the next",
+    whenUnknown: null,
+  },
+  {
+    entity: "pair",
+    name: "pair_supply_overdue_ratio",
+    expression: ratio("pair_recency_days", atLeast(SUPPLY_DAYS, 1)),
+    unit: "ratio",
+    meaning:
+      "silence over the days that the last quantity should last, at the pace at which earlier ones were used up",
     whenUnknown: null,
   },
   {
@@ -222,6 +248,15 @@ export const pairDerived: readonly DerivedFeature[] = [
     expression: ratio(ratio("pair_amount_last", "pair_quantity_last"), "product_price_mean"),
     unit: "ratio",
     meaning: "price paid last over the mean price that all customers paid: below 1 was a discount",
+    whenUnknown: null,
+  },
+  {
+    entity: "pair",
+    name: "pair_price_change_ratio",
+    expression: ratio("product_price_mean_28d", ratio("pair_amount_last", "pair_quantity_last")),
+    unit: "ratio",
+    meaning:
+      "mean price that all customers paid in the last 28 days over the price paid last: above 1 has become dearer",
     whenUnknown: null,
   },
 ];

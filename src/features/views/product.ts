@@ -52,7 +52,25 @@ export const productSales: FeatureView = {
       { name: "product_quantity", unit: "quantity", meaning: "pieces sold and kept" },
       "quantity",
     ),
+    sum(
+      {
+        name: "product_quantity_28d",
+        unit: "quantity",
+        meaning: "pieces sold and kept in the last 28 days",
+      },
+      "quantity",
+      { within: "28d" },
+    ),
     sum({ name: "product_monetary", unit: "amount", meaning: "net amount sold for" }, "amount"),
+    sum(
+      {
+        name: "product_monetary_28d",
+        unit: "amount",
+        meaning: "net amount sold for in the last 28 days",
+      },
+      "amount",
+      { within: "28d" },
+    ),
     ...gapFeatures("product", "a customer's purchases of it", ["mean", "std", "median"]),
   ],
 };
@@ -126,6 +144,14 @@ export const productDerived: readonly DerivedFeature[] = [
     expression: ratio("product_monetary", "product_quantity"),
     unit: "amount",
     meaning: "mean price paid",
+    whenUnknown: null,
+  },
+  {
+    entity: "product",
+    name: "product_price_mean_28d",
+    expression: ratio("product_monetary_28d", "product_quantity_28d"),
+    unit: "amount",
+    meaning: "mean price paid in the last 28 days",
     whenUnknown: null,
   },
   {
