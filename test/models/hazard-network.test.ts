@@ -52,6 +52,17 @@ describe("models/hazard-network", function () {
     }
   });
 
+  it("weighs the first four intervals without bending any interval's hazard", async () => {
+    const rows = hazardRows(40_000, 6, 1);
+    const settings = { ...SETTINGS, hiddenUnits: [32], epochs: 8, members: 1 };
+    const even = await trainHazardNetwork(backend, rows, 6, settings);
+    const { network } = await trainHazardNetwork(backend, rows, 6, { ...settings, soonWeight: 4 });
+    expect(network.members).to.not.deep.equal(even.network.members);
+    for (const value of logitsOfOne(network, ["signal", "noise"], Float32Array.of(0, 0.5))) {
+      expect(sigmoid(value)).to.be.closeTo(sigmoid(-2.5), 0.035);
+    }
+  });
+
   it("gives the same weights for the same seed and others for another", async () => {
     const rows = hazardRows(1000, 3, 1);
     const first = await trainHazardNetwork(backend, rows, 3, SETTINGS);
