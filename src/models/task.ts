@@ -73,7 +73,7 @@ export function repurchaseTask(options: TaskOptions = {}): ModelTask {
     maximumRows: options.maximumRows ?? 600_000,
     minimumObserved: options.completeLabels === true ? (options.horizonWeeks ?? 12) : 4,
     settings: {
-      hiddenUnits: [128, 128],
+      hiddenUnits: [128, 128, 128],
       epochs: 3,
       batchSize: 1024,
       learningRate: 0.002,
