@@ -84,8 +84,8 @@ function asServed(work: string): Figures[] {
   const series = JSON.parse(herkoop(work, [...args, ...seeds])) as { reports: Report[] };
   return series.reports.map(({ rows, systems }) => {
     const { metrics = {}, seconds = Number.NaN } = systems["network"] ?? {};
-    const { brier_4w: _, ...shown } = metrics;
-    return { ...shown, train_rows: rows.training, train_seconds: seconds };
+    const shown = Object.entries(metrics).filter(([name]) => name !== "brier_4w");
+    return { ...Object.fromEntries(shown), train_rows: rows.training, train_seconds: seconds };
   });
 }
 

@@ -9,6 +9,7 @@ import { addDuplicateCommands } from "./cli-duplicates.ts";
 import { addFeatureCommands } from "./cli-features.ts";
 import { addHistoryCommands } from "./cli-history.ts";
 import { addModelCommands } from "./cli-models.ts";
+import { addPredictionCommands } from "./cli-predictions.ts";
 import { addReceiptCommands } from "./cli-receipts.ts";
 import { addRightsCommands } from "./cli-rights.ts";
 import { addServeCommands } from "./cli-serve.ts";
@@ -50,6 +51,7 @@ export function createProgram(): Command {
   addHistoryCommands(program);
   addFeatureCommands(program);
   addModelCommands(program);
+  addPredictionCommands(program);
   addAudienceCommands(program);
   return program;
 }

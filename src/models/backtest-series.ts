@@ -6,7 +6,8 @@ import { TOP_SHARES, type WeekLift, weekLifts } from "./lift.ts";
 import { type ReliabilityBin, reliability } from "./metrics.ts";
 import type { Report } from "./report.ts";
 import type { ModelTask } from "./task.ts";
-import { evaluatePrepared, prepareRows, type TrainingContext } from "./train.ts";
+import { evaluatePrepared, prepareRows } from "./train.ts";
+import type { TrainingContext } from "./training-context.ts";
 
 /** One system over all runs: mean, and the lowest and the highest run, of every figure. */
 export interface SeriesSystem {

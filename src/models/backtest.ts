@@ -14,7 +14,8 @@ import { drawFigures } from "./intent/figures-svg.ts";
 import { backtestIntent } from "./intent/train-intent.ts";
 import type { Report } from "./report.ts";
 import type { ModelTask } from "./task.ts";
-import { evaluatePrepared, prepareRows, type TrainingContext } from "./train.ts";
+import { evaluatePrepared, prepareRows } from "./train.ts";
+import type { TrainingContext } from "./training-context.ts";
 
 export interface BacktestRequest {
   /** The instant to stand at, epoch ms: nothing known at or after it is learned from. */

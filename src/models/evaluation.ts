@@ -1,4 +1,4 @@
-import { DAY_MS, type DuckDb, type Progress, ServiceError, toIso } from "../base/index.ts";
+import { DAY_MS, type DuckDb, type Progress, toIso } from "../base/index.ts";
 import { type Calibration, calibrate, fitCalibration, NO_CALIBRATION } from "./calibrate.ts";
 import type { Dataset } from "./dataset.ts";
 import { readDataset } from "./dataset-store.ts";
@@ -13,9 +13,13 @@ import type { Report, SystemReport } from "./report.ts";
 import { type System, systemsOf } from "./systems.ts";
 import { horizonMs, type ModelTask } from "./task.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
+import { missingFor, refuseTooFew, TooLittleData } from "./too-little.ts";
 
 /** Where in a rows file the labels stand: as known at each of the plan's instants. */
 export const LABEL = { calibration: 0, evaluation: 1, judged: 2 } as const;
+
+const TRAINING = "to learn from";
+const TEST = "to be judged on";
 
 /** A system as fitted before the test, with what it said of the test rows. */
 export interface TestedSystem {
@@ -45,7 +49,7 @@ export interface EvaluationContext {
 /**
  * Fits every system twice: before the calibration period, to be calibrated on it, and before the
  * test, to be judged. Where the data don't reach to the end of the test's horizon there are no figures
- * and the network serves ungated. Throws `not-ready` where there are too few rows or purchases to learn
+ * and the network serves ungated. Throws `TooLittleData` where there are too few rows or purchases to learn
  * from, or none to test.
  */
 export async function evaluateTask(
@@ -68,7 +72,7 @@ export async function evaluateTask(
   const calibrationRows = await read(LABEL.evaluation, plan.calibrationCutoffs);
   const calibrations = new Map<string, Calibration>();
   const early = await read(LABEL.calibration, plan.calibration.training, task.maximumRows);
-  refuseTooFew(task, "calibration period's training", early);
+  refuseTooFew(task, "to learn from before calibration", early);
   for (const [index, system] of systems.entries()) {
     const model = await system.fit(
       context.backend,
@@ -81,9 +85,9 @@ export async function evaluateTask(
   }
   const training = await read(LABEL.evaluation, plan.evaluation.training, task.maximumRows);
   const test = await read(LABEL.judged, plan.testCutoffs);
-  refuseTooFew(task, "training", training);
+  refuseTooFew(task, TRAINING, training);
   if (test.rows === 0) {
-    throw tooFew(task, "test", "0 rows");
+    throw new TooLittleData(`${task.model}: there are no test rows`, missingFor(task, TEST, test));
   }
   const isJudged = test.observed.every((intervals) => intervals >= task.intervals);
   const tested = new Map<string, TestedSystem>();
@@ -111,7 +115,7 @@ export async function evaluateTask(
     rows: { training: training.rows, calibration: calibrationRows.rows, test: test.rows },
     testEventShare: test.events.filter((event) => event >= 0).length / Math.max(1, test.rows),
     systems: Object.fromEntries([...tested].map(([name, one]) => [name, one.report])),
-    ...verdict(task, test, tested, isJudged),
+    ...verdict(task, { training, test }, tested, isJudged),
     cost: {
       featureRowsPerSecond: Math.round(context.featureRowsPerSecond),
       trainingRowsPerSecond: Math.round(
@@ -126,29 +130,6 @@ export async function evaluateTask(
     `${report.champion} serves; ${training.rows} rows to learn from, ${test.rows} to be judged on; ${trainingRowsPerSecond} training rows/s, peak memory ${peakMemoryMiB} MiB`,
   );
   return { report, test, tested };
-}
-
-/** Below this many purchases among the training rows there is nothing to learn a rhythm from. */
-const MINIMUM_TRAINING_EVENTS = 10;
-
-function refuseTooFew(task: ModelTask, which: string, rows: Dataset): void {
-  const events = rows.events.filter((event) => event >= 0).length;
-  if (events < MINIMUM_TRAINING_EVENTS) {
-    throw tooFew(task, which, `${rows.rows} rows with ${events} purchases`);
-  }
-}
-
-function tooFew(task: ModelTask, which: string, found: string): ServiceError {
-  const whom =
-    task.spine.entity === "pair"
-      ? `customers who bought a product on at least ${task.spine.minimumPurchases} days`
-      : `customers active within ${task.spine.activeWithinDays} days`;
-  return new ServiceError(
-    "not-ready",
-    `${task.model}: the ${which} rows (${whom}, as known at each cutoff) are too few: ${found}, at least ${MINIMUM_TRAINING_EVENTS} purchases are needed. ` +
-      'Where old orders were imported with "knownAt": "now", nothing was known at past cutoffs: "occurredAt" suits a first load',
-    { field: "history" },
-  );
 }
 
 function onShare(
@@ -188,14 +169,14 @@ function judge(
 /** Who serves: the network, if its loss is below the best baseline's by more than the interval. */
 function verdict(
   task: ModelTask,
-  test: Dataset,
+  { training, test }: Readonly<Record<"training" | "test", Dataset>>,
   tested: ReadonlyMap<string, TestedSystem>,
   isJudged: boolean,
 ): Pick<Report, "champion" | "gate" | "reliability" | "pruning"> {
   const network = tested.get("network");
   if (network === undefined || !isJudged) {
     const advantage = { mean: Number.NaN, low: Number.NaN, high: Number.NaN };
-    const gate = { bestBaseline: "none", advantage, isPassed: false };
+    const gate = { bestBaseline: "none", advantage, isPassed: false, missing: [] };
     return { champion: "network", gate, reliability: [], pruning: [] };
   }
   const lossesOf = (one: TestedSystem): Float64Array =>
@@ -208,28 +189,21 @@ function verdict(
   const advantage = bootstrap(test.customers, task.settings.seed, (weights) =>
     lossDifference(baselineLosses, networkLosses, weights),
   );
-  const isPassed = advantage.low > 0 && isEnoughToJudge(test);
+  const missing = [...missingFor(task, TRAINING, training), ...missingFor(task, TEST, test)];
+  const isPassed = advantage.low > 0 && missing.length === 0;
   const champion = isPassed ? network : best;
   const reach = task.model === "conversion-intent" ? 1 : Math.min(4, task.intervals);
   const soon = probabilityWithin(champion.distribution, task.intervals, 0, reach);
   const outcomes = Uint8Array.from(test.events, (event) => (event >= 0 && event < reach ? 1 : 0));
   return {
     champion: champion.system.name,
-    gate: { bestBaseline: best.system.name, advantage, isPassed },
+    gate: { bestBaseline: best.system.name, advantage, isPassed, missing },
     reliability: reliability(soon, outcomes),
     pruning:
       task.model === "conversion-intent"
         ? pruningCurve(soon, outcomes, test.customers, task.settings.seed)
         : [],
   };
-}
-
-/** A handful of customers or purchases proves nothing, however narrow its interval looks. */
-const MINIMUM_JUDGED = 30;
-
-function isEnoughToJudge(test: Dataset): boolean {
-  const events = test.events.filter((event) => event >= 0).length;
-  return events >= MINIMUM_JUDGED && new Set(test.customers).size >= MINIMUM_JUDGED;
 }
 
 /** The last test cutoff whose horizon the data reach, on the grid of cutoffs that ends at `asOf`. */

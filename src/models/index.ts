@@ -37,4 +37,5 @@ export {
   type TaskOptions,
 } from "./task.ts";
 export { loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
-export { type TrainingContext, trainModel } from "./train.ts";
+export { trainModel } from "./train.ts";
+export type { TrainingContext } from "./training-context.ts";

@@ -1,5 +1,6 @@
-import { DAY_MS, dayStart, ServiceError, toIso } from "../base/index.ts";
+import { DAY_MS } from "../base/index.ts";
 import { horizonMs, type ModelTask } from "./task.ts";
+import { tooShort } from "./too-little.ts";
 
 /**
  * Who learns from when. All instants are epoch ms. The periods follow each other with a gap: what is
@@ -28,7 +29,7 @@ export interface Plan {
 }
 
 /** A shop's first weeks teach little: cutoffs begin this many days after its first order. */
-const MINIMUM_HISTORY_DAYS = 28;
+export const MINIMUM_HISTORY_DAYS = 28;
 
 /** A plan with fewer training cutoffs than this gives up test cutoffs first. */
 const ENOUGH_TRAINING_CUTOFFS = 3;
@@ -36,7 +37,7 @@ const ENOUGH_TRAINING_CUTOFFS = 3;
 /**
  * Plans an evaluation whose last test cutoff is `lastTest`, judged with what was known before
  * `judgedAt`: with the task's number of test cutoffs, or fewer where the history is short. Throws
- * `not-ready`, saying what is missing, where the orders reach too short for any.
+ * `TooLittleData`, saying what is missing, where the orders reach too short for any.
  */
 export function planEvaluation(
   task: ModelTask,
@@ -53,13 +54,8 @@ export function planEvaluation(
     trainable.at(-1);
   if (plan === undefined) {
     const gap = trainingGap(task) + MINIMUM_HISTORY_DAYS * DAY_MS;
-    const needed = (plans.at(-1)?.calibration.knownBefore ?? lastTest) - gap;
-    throw new ServiceError(
-      "not-ready",
-      `${task.model}: orders from ${toIso(dayStart(firstOrderAt))} on are too short a history to train and test a horizon of ${Math.round(horizonMs(task) / DAY_MS)} days; ` +
-        `orders from ${toIso(dayStart(needed))} on would do, or a shorter horizon`,
-      { field: "history" },
-    );
+    const neededFrom = (plans.at(-1)?.calibration.knownBefore ?? lastTest) - gap;
+    throw tooShort(task, { firstOrderAt, neededFrom, end: judgedAt });
   }
   return plan;
 }

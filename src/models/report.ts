@@ -57,6 +57,8 @@ export interface Report {
     /** Mean loss of the best baseline minus the network's, in nats: positive where the network is better. */
     readonly advantage: Interval;
     readonly isPassed: boolean;
+    /** What there was too little of for the network to serve, "had X, needs Y"; empty or absent where there was enough. */
+    readonly missing?: readonly string[];
   };
   /** Of the champion: within 4 weeks (repurchase) or the horizon (intent). */
   readonly reliability: readonly ReliabilityBin[];

@@ -15,6 +15,8 @@ export type OnShare = (share: number) => void;
 /** A way to answer the task's question: the network, or a baseline that it has to beat. */
 export interface System {
   readonly name: string;
+  /** It is learned in steps, as networks are, and takes many rows. */
+  readonly needsNetwork?: boolean;
   fit(
     backend: TensorBackend,
     dataset: Dataset,
@@ -27,6 +29,7 @@ export interface System {
 export function systemsOf(task: ModelTask): System[] {
   const network: System = {
     name: "network",
+    needsNetwork: true,
     fit: (backend, dataset, { intervals, settings }, onShare) =>
       fitNetwork(backend, dataset, intervals, settings, onShare),
   };
@@ -141,6 +144,7 @@ function poissonGamma(frequency: string, tenure: string, rhythm?: Rhythm): Syste
 function logistic(name: string, featureNames?: readonly string[]): System {
   return {
     name,
+    needsNetwork: true,
     fit: (backend, dataset, { intervals, settings }, onShare) =>
       fitNetwork(
         backend,

@@ -1,46 +1,45 @@
 import { join } from "node:path";
-import { type Clock, type DuckDb, type Logger, type Progress, type Store } from "../base/index.ts";
+import type { DuckDb } from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
 import { type OfflineStore, openOfflineStore, recordBuiltRows } from "../features/index.ts";
-import { type Artifact, saveArtifact } from "./artifact.ts";
+import { saveArtifact } from "./artifact.ts";
 import { fitCalibration } from "./calibrate.ts";
 import { readDataset } from "./dataset-store.ts";
 import { type Evaluation, evaluateTask, LABEL, lastJudgeableCutoff } from "./evaluation.ts";
 import { trainIntent } from "./intent/train-intent.ts";
 import { type Plan, planEvaluation, planStage } from "./plan.ts";
 import { registerChampion } from "./registry-store.ts";
-import type { Report } from "./report.ts";
 import { systemsOf } from "./systems.ts";
 import { labelOf, type ModelTask } from "./task.ts";
 import { loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
-
-export interface TrainingContext {
-  readonly store: Store;
-  readonly modelsFolder: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly progress: Progress;
-  /** The instant that counts as now, epoch ms; nothing known later is seen. */
-  readonly asOf: number;
-}
-
-export interface Trained {
-  readonly artifact: Artifact;
-  readonly report: Report;
-}
+import { TooLittleData } from "./too-little.ts";
+import { trainBaseline } from "./train-baseline.ts";
+import type { Trained, TrainingContext } from "./training-context.ts";
 
 /**
  * Trains a model: back-tests the network and its baselines at the last cutoff whose horizon the data
  * reach, then fits the winner on everything known as of now, calibrated on that back-test's period,
- * saves the artifact and makes it the champion. Throws `not-ready` where there is too little data.
+ * saves the artifact and makes it the champion. Where there is too little data to teach a network, a baseline
+ * becomes the champion and the card says what is missing.
  */
 export async function trainModel(context: TrainingContext, task: ModelTask): Promise<Trained> {
-  const { store, asOf } = context;
   const fromVisits =
     task.visits === undefined ? undefined : await trainIntent(context, task.service, task.visits);
   if (fromVisits !== undefined) {
     return fromVisits;
   }
+  try {
+    return await trainTested(context, task);
+  } catch (error) {
+    if (error instanceof TooLittleData) {
+      return trainBaseline(context, task, error.missing);
+    }
+    throw error;
+  }
+}
+
+async function trainTested(context: TrainingContext, task: ModelTask): Promise<Trained> {
+  const { store, asOf } = context;
   const prepared = await prepareRows(context, task, {
     lastTest: lastJudgeableCutoff(task, asOf),
     judgedAt: asOf,

@@ -1,5 +1,6 @@
 /** Predictions: what comes next for everybody, stamped with who said it and how fresh it is. */
 
+export { type CustomerOutlook, customerOutlook, type ProductOutlook } from "./customer-outlook.ts";
 export {
   type Crossing,
   type LiveIntent,

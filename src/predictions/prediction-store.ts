@@ -34,6 +34,10 @@ export interface PredictionRun extends Freshness {
   readonly rows: number;
   readonly asOfMs: number;
   readonly dataThroughMs: number;
+  /** What answered: the network, or the baseline that serves instead. */
+  readonly system: string;
+  /** What there was too little of for the network to serve, "had X, needs Y"; empty where there was enough. */
+  readonly missing: readonly string[];
 }
 
 export interface NewRun {
@@ -116,12 +120,18 @@ interface RunRow {
   readonly data_through: number;
   readonly computed_at: number;
   readonly row_count: number;
+  readonly kind: string;
+  /** JSON; null where the card tells none. */
+  readonly missing: string | null;
 }
 
 /** The published run of a model, or undefined before the first scoring. */
 export function currentRun(store: Store, model: ModelName): PredictionRun | undefined {
   const row = store.sqlite
-    .prepare<[string], RunRow>("SELECT * FROM prediction_run WHERE model = ? AND is_current = 1")
+    .prepare<[string], RunRow>(
+      `SELECT r.*, v.kind, json_extract(v.card, '$.gate.missing') AS missing
+       FROM prediction_run r JOIN model_version v ON v.id = r.version_id WHERE r.model = ? AND r.is_current = 1`,
+    )
     .get(model);
   return row === undefined
     ? undefined
@@ -135,6 +145,8 @@ export function currentRun(store: Store, model: ModelName): PredictionRun | unde
         rows: row.row_count,
         asOfMs: row.as_of,
         dataThroughMs: row.data_through,
+        system: row.kind,
+        missing: row.missing === null ? [] : (JSON.parse(row.missing) as string[]),
       };
 }
 

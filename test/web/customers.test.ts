@@ -1,6 +1,9 @@
+import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
-import { STAMPS, withEmptyApi, withShopApi } from "../support/web.ts";
+import { herkoop } from "../support/command.ts";
+import { withStore } from "../support/temporary.ts";
+import { fillShop, STAMPS, withEmptyApi, withShopApi } from "../support/web.ts";
 
 const consent = {
   status: "granted",
@@ -90,6 +93,9 @@ describe("a customer's predictions", () => {
         customer: jan,
         repurchaseWeek: {
           ...STAMPS.repurchase,
+          system: "logistic-hazard",
+          missing: [],
+          silentUntil: null,
           predictions: [
             {
               product: "A",
@@ -116,11 +122,60 @@ describe("a customer's predictions", () => {
         },
         conversionIntent: {
           ...STAMPS.intent,
+          system: "network",
+          missing: [],
           probability: 0.9,
           percentile: 1,
           facts: { orders: 12 },
         },
       });
+    });
+  });
+
+  it("follow from themselves after a silence within the horizon", async () => {
+    await withShopApi(async ({ get }) => {
+      const address = "/v1/customers/user_id/jan.jansen/predictions";
+      const { body } = await get(`${address}?silentUntil=2011-12-17`);
+      const { repurchaseWeek } = body as { repurchaseWeek: Record<string, unknown> };
+      expect(repurchaseWeek).to.deep.include({
+        asOf: STAMPS.repurchase.asOf,
+        silentUntil: "2011-12-17T00:00:00Z",
+      });
+      const [first] = repurchaseWeek["predictions"] as Record<string, unknown>[];
+      // The first week's 0.14 is over: 0.07, 0.07 and 0.72 are left of 1.
+      expect(first).to.deep.include({
+        product: "A",
+        within4Weeks: 0.162791,
+        laterOrNever: 0.837209,
+        expectedWeek: 1.5,
+        window: { from: "2011-12-17T00:00:00Z", to: "2011-12-31T00:00:00Z" },
+      });
+      for (const silentUntil of ["2011-12-09", "2011-12-31", "tomorrow"]) {
+        const refused = await get(`${address}?silentUntil=${silentUntil}`);
+        expect(refused.status, silentUntil).to.equal(400);
+        expect(refused.body).to.include({ field: "silentUntil" });
+      }
+    });
+  });
+
+  it("are told by the command line with who answered", async () => {
+    await withStore(async (store, parent) => {
+      fillShop(store);
+      const folder = join(parent, "store");
+      const asked = ["predictions", "user_id", "jan.jansen"];
+      const told = await herkoop(folder, ...asked, "--limit", "1");
+      expect(told.code, told.stderr).to.equal(0);
+      expect(told.stdout).to.match(/repurchase-v1 \(logistic-hazard\)/);
+      expect(told.stdout).to.contain('A Lavender "soap", 2 pieces').and.to.contain("28.0%");
+      expect(told.stdout).to.not.match(/^2 /m);
+      const silent = await herkoop(folder, ...[...asked, "--json", "--silent-until", "2011-12-17"]);
+      expect(JSON.parse(silent.stdout)).to.deep.include({
+        system: "logistic-hazard",
+        silentUntil: "2011-12-17T00:00:00Z",
+      });
+      const late = await herkoop(folder, ...asked, "--silent-until", "2012-12-17");
+      expect(late.code).to.equal(2);
+      expect(late.stderr).to.match(/silentUntil: expected an instant from 2011-12-10/);
     });
   });
 
@@ -130,7 +185,13 @@ describe("a customer's predictions", () => {
       const outside = await get(address);
       expect(outside.status).to.equal(200);
       expect(outside.body).to.deep.include({
-        repurchaseWeek: { ...STAMPS.repurchase, predictions: [] },
+        repurchaseWeek: {
+          ...STAMPS.repurchase,
+          system: "logistic-hazard",
+          missing: [],
+          silentUntil: null,
+          predictions: [],
+        },
         conversionIntent: null,
       });
       store.sqlite.exec("DELETE FROM prediction_run");

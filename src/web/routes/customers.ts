@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { DAY_MS, type Store, toIso, WEEK_MS } from "../../base/index.ts";
+import { DAY_MS, parseInstant, type Store, toIso, WEEK_MS } from "../../base/index.ts";
 import { type Customer, findCustomer, listCustomers } from "../../customers/index.ts";
 import {
   currentRun,
-  outlookOf,
-  type Prediction,
+  customerOutlook,
   type PredictionRun,
+  type ProductOutlook,
   predictionsOf,
   reasonsOf,
 } from "../../predictions/index.ts";
@@ -47,8 +47,20 @@ const facts = z
   .record(z.string(), z.number().nullable())
   .meta({ description: "what a person reads beside a probability; null is unknown" });
 
+/** Who answered, and why not the network. */
+const standing = {
+  system: z.string().meta({ description: "the network, or the baseline that serves instead" }),
+  missing: z.array(z.string()).meta({
+    description: "what there was too little of for the network to serve: had X, needs Y",
+  }),
+};
+
 const repurchase = z.strictObject({
   ...stamps,
+  ...standing,
+  silentUntil: instant
+    .nullable()
+    .meta({ description: "as asked; weeks, probabilities and rank are from then on" }),
   predictions: z.array(
     z.strictObject({
       product: z.string(),
@@ -95,7 +107,7 @@ const repurchase = z.strictObject({
   ),
 });
 
-const intent = z.strictObject({ ...stamps, probability, percentile, facts });
+const intent = z.strictObject({ ...stamps, ...standing, probability, percentile, facts });
 
 const list = endpoint({
   path: "/v1/customers",
@@ -130,17 +142,23 @@ const predictions = endpoint({
   summary: "What a customer will probably buy again, in which week, and whether they order now",
   isPersonal: true,
   params: byIdentifier,
-  query: noParameters,
+  query: z.strictObject({
+    silentUntil: z.string().optional().meta({
+      description:
+        "ISO 8601: the answer as of then, should the customer not order the product until then; within the horizon",
+    }),
+  }),
   body: z.strictObject({
     customer,
     repurchaseWeek: repurchase.nullable().meta({ description: "null before the first scoring" }),
     conversionIntent: intent.nullable().meta({ description: "null outside the scored pool" }),
   }),
-  read: ({ store }, { params: { type, id } }) => {
+  read: ({ store }, { params: { type, id }, query: { silentUntil } }) => {
     const found = findCustomer(store, { type, value: id });
+    const silence = silentUntil === undefined ? null : parseInstant(silentUntil, "silentUntil");
     return {
       customer: customerAnswer(found),
-      repurchaseWeek: repurchaseAnswer(store, found.id),
+      repurchaseWeek: repurchaseAnswer(store, found.id, silence),
       conversionIntent: intentAnswer(store, found.id),
     };
   },
@@ -160,65 +178,58 @@ function customerAnswer(found: Customer): Answer<z.output<typeof customer>> {
 function repurchaseAnswer(
   store: Store,
   customerId: number,
+  silentUntil: number | null,
 ): Answer<z.output<typeof repurchase>> | null {
   const run = currentRun(store, "repurchase-week");
-  return run === undefined
-    ? null
-    : {
-        ...stampsOf(run),
-        predictions: rankedPredictions(store, run, customerId).map(({ prediction, rank }) => ({
-          product: prediction.product,
-          productName: prediction.productName,
-          percentile: prediction.percentile,
-          ...weeksOf(run, prediction),
-          rank,
-          facts: prediction.facts,
-          reasons: reasonsOf(prediction.facts),
-        })),
-      };
+  if (run === undefined) {
+    return null;
+  }
+  const { from, products } = customerOutlook(store, run, customerId, silentUntil ?? undefined);
+  return {
+    ...stampsOf(run),
+    ...standingOf(run),
+    silentUntil: silentUntil === null ? null : toIso(silentUntil),
+    predictions: products.map((one) => ({
+      product: one.product,
+      productName: one.productName,
+      percentile: one.percentile,
+      ...weeksOf(from, one),
+      rank: one.rank,
+      facts: one.facts,
+      reasons: reasonsOf(one.facts),
+    })),
+  };
+}
+
+function standingOf({ system, missing }: PredictionRun): Pick<PredictionRun, "system" | "missing"> {
+  return { system, missing };
 }
 
 type RepurchasePrediction = Answer<z.output<typeof repurchase>>["predictions"][number];
 
-/** A customer's predictions, the most probable within four weeks first; as probable ones share a rank. */
-function rankedPredictions(
-  store: Store,
-  run: PredictionRun,
-  customerId: number,
-): { readonly prediction: Prediction; readonly rank: number }[] {
-  const found = predictionsOf(store, run.id, customerId);
-  const soonest = found.map(({ probabilities }) => outlookOf(probabilities).withinFourWeeks);
-  return found.map((prediction, index) => ({
-    prediction,
-    rank: 1 + soonest.filter((p) => p > (soonest[index] ?? 0)).length,
-  }));
-}
-
 function weeksOf(
-  run: PredictionRun,
-  { probabilities }: Prediction,
+  start: number,
+  { probabilities, withinFourWeeks, laterOrNever, expectedWeek, window }: ProductOutlook,
 ): Pick<
   RepurchasePrediction,
   "weeks" | "within4Weeks" | "laterOrNever" | "expectedWeek" | "window"
 > {
-  const intervals = probabilities.length - 1;
-  const { withinFourWeeks, laterOrNever, expectedWeek, window } = outlookOf(probabilities);
   return {
-    weeks: coveredWeeks(run.asOfMs, intervals).map((week) => ({
+    weeks: coveredWeeks(start, probabilities.length - 1).map((week) => ({
       week: week.id,
-      from: toIso(run.asOfMs + week.fromDays * DAY_MS),
+      from: toIso(start + week.fromDays * DAY_MS),
       to: toIso(week.end),
       probability: rounded(weekProbability(probabilities, week)),
     })),
     within4Weeks: rounded(withinFourWeeks),
-    laterOrNever,
+    laterOrNever: rounded(laterOrNever),
     expectedWeek: expectedWeek === null ? null : Math.round(100 * expectedWeek) / 100,
     window:
       window === null
         ? null
         : {
-            from: toIso(run.asOfMs + (window.fromWeek - 1) * WEEK_MS),
-            to: toIso(run.asOfMs + window.toWeek * WEEK_MS),
+            from: toIso(start + (window.fromWeek - 1) * WEEK_MS),
+            to: toIso(start + window.toWeek * WEEK_MS),
           },
   };
 }
@@ -230,6 +241,7 @@ function intentAnswer(store: Store, customerId: number): Answer<z.output<typeof 
     ? null
     : {
         ...stampsOf(run),
+        ...standingOf(run),
         probability: prediction.probabilities[0] ?? 0,
         percentile: prediction.percentile,
         facts: prediction.facts,

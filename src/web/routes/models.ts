@@ -69,6 +69,9 @@ const card = z
       bestBaseline: z.string(),
       advantage: z.strictObject({ mean: figure, low: figure, high: figure }),
       isPassed: z.boolean(),
+      missing: z.array(z.string()).optional().meta({
+        description: "what there was too little of for the network to serve: had X, needs Y",
+      }),
     }),
     reliability: z.array(z.strictObject({ count: count, forecast: figure, observed: figure })),
     pruning: z.array(
