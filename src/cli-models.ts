@@ -40,6 +40,7 @@ interface BacktestFlags extends TaskFlags {
   readonly cutoffs?: number;
   readonly seeds?: number;
   readonly figure?: string;
+  readonly systems?: readonly string[];
 }
 
 /** Commands about models: train, backtest, score. */
@@ -94,6 +95,10 @@ export function addModelCommands(program: Command): void {
       )
       .option("--system <name>", "whose predictions are written: network or a baseline", "network")
       .option(
+        "--systems <names...>",
+        "repurchase-week: fit only these, the network and one baseline at least (all)",
+      )
+      .option(
         "--export-rows <folder>",
         "also write the feature rows that were learned from and judged on",
       )
@@ -110,7 +115,15 @@ export function addModelCommands(program: Command): void {
       await writeIdentity(service.store, service.clock);
       const context = trainingContext(service, asOfOption(service, options));
       const taskAt = (instant: number): ReturnType<typeof taskOf> =>
-        taskOf(service, model, taskOptions(model, options), instant);
+        taskOf(
+          service,
+          model,
+          {
+            ...taskOptions(model, options),
+            ...(options.systems === undefined ? {} : { systems: options.systems }),
+          },
+          instant,
+        );
       const cutoff =
         options.cutoff === undefined
           ? lastJudgeableCutoff(await taskAt(context.asOf), context.asOf)

@@ -25,8 +25,12 @@ export interface System {
   ): Promise<FittedModel>;
 }
 
-/** The network first, then the baselines, simplest first. */
+/** The network first, then the baselines, simplest first; those that the task names, if it does. */
 export function systemsOf(task: ModelTask): System[] {
+  return allSystems(task).filter(({ name }) => task.systems?.includes(name) !== false);
+}
+
+function allSystems(task: ModelTask): System[] {
   const network: System = {
     name: "network",
     needsNetwork: true,

@@ -35,6 +35,8 @@ export interface ModelTask {
    */
   readonly minimumObserved: number;
   readonly settings: HazardSettings;
+  /** The systems that are fitted; all unless given. */
+  readonly systems?: readonly string[];
   /** Of conversion intent where people's visits are known: learned from instants of these. */
   readonly visits?: VisitTask;
 }
@@ -55,6 +57,8 @@ export interface TaskOptions {
   readonly maximumCutoffs?: number;
   /** Leaves out training cutoffs whose horizon is not over (for peers that can't learn from censored rows). */
   readonly completeLabels?: boolean;
+  /** Fits only these of the model's systems. */
+  readonly systems?: readonly string[];
 }
 
 export const DEFAULT_SEED = 7;
@@ -72,6 +76,7 @@ export function repurchaseTask(options: TaskOptions = {}): ModelTask {
     testCutoffs: 1,
     maximumRows: options.maximumRows ?? 600_000,
     minimumObserved: options.completeLabels === true ? (options.horizonWeeks ?? 12) : 4,
+    ...(options.systems === undefined ? {} : { systems: options.systems }),
     settings: {
       hiddenUnits: [128, 128, 128],
       epochs: 3,
