@@ -1,4 +1,4 @@
-import { DAY_MS } from "../base/index.ts";
+import { DAY_MS, nearest, ServiceError } from "../base/index.ts";
 import { fitAggregateTime } from "./baselines/aggregate-time.ts";
 import { fitBinnedHazard } from "./baselines/binned-hazard.ts";
 import { fitBuyTillYouDieHazard } from "./baselines/buy-till-you-die.ts";
@@ -25,9 +25,31 @@ export interface System {
   ): Promise<FittedModel>;
 }
 
-/** The network first, then the baselines, simplest first; those that the task names, if it does. */
+/**
+ * The network first, then the baselines, simplest first; those that the task names, if it does. Throws `invalid-input`
+ * where one is unknown, or the gate has nothing to compare.
+ */
 export function systemsOf(task: ModelTask): System[] {
-  return allSystems(task).filter(({ name }) => task.systems?.includes(name) !== false);
+  const all = allSystems(task);
+  if (task.systems === undefined) {
+    return all;
+  }
+  const names = all.map(({ name }) => name);
+  const unknown = task.systems.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new ServiceError(
+      "invalid-input",
+      `systems: there is no system "${unknown}"; nearest: ${nearest(unknown, names).join(", ")}`,
+      { field: "systems" },
+    );
+  }
+  const chosen = all.filter(({ name }) => task.systems?.includes(name));
+  if (chosen.length < 2 || chosen[0]?.name !== "network") {
+    throw new ServiceError("invalid-input", "systems: name the network and a baseline at least", {
+      field: "systems",
+    });
+  }
+  return chosen;
 }
 
 function allSystems(task: ModelTask): System[] {

@@ -2,11 +2,28 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { DAY_MS, ServiceError } from "../../src/base/index.ts";
 import { planEvaluation, planStage } from "../../src/models/plan.ts";
+import { systemsOf } from "../../src/models/systems.ts";
 import { horizonMs, intentTask, repurchaseTask } from "../../src/models/task.ts";
 
 const day = (text: string): number => Date.parse(text);
 const dates = (instants: readonly number[]): string[] =>
   instants.map((instant) => new Date(instant).toISOString().slice(0, 10));
+
+describe("models/systems", () => {
+  const namesOf = (systems: readonly string[]): string[] =>
+    systemsOf(repurchaseTask({ systems })).map(({ name }) => name);
+
+  it("are those that the task names, in their order", () => {
+    expect(namesOf(["marginal", "network"])).to.deep.equal(["network", "marginal"]);
+    expect(systemsOf(repurchaseTask())).to.have.length(11);
+  });
+
+  it("are refused where one is unknown, or there is nothing to compare", () => {
+    expect(() => namesOf(["network", "recncy"])).to.throw(ServiceError, /nearest: recency/);
+    expect(() => namesOf(["network"])).to.throw(ServiceError, /a baseline at least/);
+    expect(() => namesOf(["recency", "marginal"])).to.throw(ServiceError, /name the network/);
+  });
+});
 
 describe("models/plan", () => {
   it("lays out the reference split: nine cutoffs 28 days apart, the last 84 days before the test", () => {
