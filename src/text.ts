@@ -91,20 +91,30 @@ export function reportTable(report: Report): string {
     ...names.map((name) => metrics[name]?.toFixed(4) ?? "-"),
   ]);
   const { advantage, bestBaseline, isPassed, missing = [] } = report.gate;
+  const isTested = report.testCutoffs.length > 0;
   const gate = Number.isFinite(advantage.mean)
     ? `network against ${bestBaseline}: loss lower by ${advantage.mean.toFixed(4)} nats [${advantage.low.toFixed(4)}, ${advantage.high.toFixed(4)}]; ${isPassed ? "the network serves (*)" : `${report.champion} serves (*)`}`
     : missing.length > 0
       ? `nothing could be tested: ${report.champion} serves (*)`
       : "the data end before the test's horizon does: predictions without labels, the network serves ungated";
   return [
-    report.testCutoffs.length === 0
+    !isTested
       ? `${report.model}: not tested`
       : `${report.model}: tested at ${report.testCutoffs.join(", ")}, ${report.rows.test} rows, ${(100 * report.testEventShare).toFixed(1)}% buy within the horizon`,
     table(["system", ...names], rows),
     gate,
     ...missing.map((one) => `too little for the network: ${one}`),
     ...visitLines(report),
-    `${report.rows.training} training rows; ${report.cost.featureRowsPerSecond} feature rows/s, ${report.cost.trainingRowsPerSecond} training rows/s, peak memory ${report.cost.peakMemoryMiB} MiB, backend ${report.backend}, seed ${report.seed}`,
+    [
+      `${report.rows.training} training rows`,
+      ...(isTested
+        ? [
+            `${report.cost.featureRowsPerSecond} feature rows/s`,
+            `${report.cost.trainingRowsPerSecond} training rows/s`,
+          ]
+        : []),
+      `peak memory ${report.cost.peakMemoryMiB} MiB, backend ${report.backend}, seed ${report.seed}`,
+    ].join(", "),
   ].join("\n");
 }
 
