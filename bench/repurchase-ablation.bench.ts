@@ -17,7 +17,7 @@ import { openService, type Service, trainingContext } from "../src/service.ts";
 import { type BenchResult, circumstances, figureOf, writeResult } from "./result.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const MAXIMUM_ROWS = 300_000;
+const MAXIMUM_ROWS = 150_000;
 /** Validation cutoffs: the horizon of the later one is over when the reference test begins. */
 const CUTOFFS = ["2011-04-30", "2011-06-25"].map((day) => Date.parse(day));
 const FIGURES = ["nll", "auc_4w", "average_precision_4w", "weekly_auc"] as const;
