@@ -29,7 +29,7 @@ export interface Plan {
 }
 
 /** A shop's first weeks teach little: cutoffs begin this many days after its first order. */
-export const MINIMUM_HISTORY_DAYS = 28;
+const MINIMUM_HISTORY_DAYS = 28;
 
 /** A plan with fewer training cutoffs than this gives up test cutoffs first. */
 const ENOUGH_TRAINING_CUTOFFS = 3;
