@@ -64,7 +64,7 @@ describe("features/describe", () => {
       expect(describeName(name).kind).to.equal(isAlsoFeature ? "feature" : "view");
       expect(features).to.not.deep.equal([]);
     }
-    expect(describeName("repurchase-week")).to.have.nested.include({ "service.version": 3 });
+    expect(describeName("repurchase-week")).to.have.nested.include({ "service.version": 4 });
     expect(() => describeName("customer_recensy_days")).to.throw(
       ServiceError,
       /no feature, view or service "customer_recensy_days"; nearest: customer_recency_days/,
