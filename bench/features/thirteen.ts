@@ -17,8 +17,8 @@ export interface Names {
   readonly bought: string;
   readonly viewed: string;
   readonly carted: string;
-  /** The relation of sessions: rows with `session` and `at_ms`. */
-  sessionSql(instants: Instants): readonly (readonly [string, string])[];
+  /** The column of an event's session, or the relation of sessions: rows with `session` and `at_ms`. */
+  readonly session: string | ((instants: Instants) => readonly (readonly [string, string])[]);
 }
 
 /** The flat file: its own session ids. */
@@ -26,12 +26,7 @@ export const FLAT: Names = {
   bought: "purchase",
   viewed: "view",
   carted: "cart",
-  sessionSql: (instants) => [
-    [
-      "session",
-      `SELECT customer_id, session_id AS session, occurred_at_ms AS at_ms FROM ${seen(instants)}`,
-    ],
-  ],
+  session: "session_id",
 };
 
 /** Herkoop's facts: a session ends where nothing happens for longer than half an hour. */
@@ -39,7 +34,7 @@ export const FACTS: Names = {
   bought: "Order Completed",
   viewed: "Product Viewed",
   carted: "Product Added",
-  sessionSql: (instants) => [
+  session: (instants) => [
     [
       "spaced",
       `SELECT customer_id, occurred_at_ms AS at_ms,
@@ -71,17 +66,19 @@ export function thirteen(names: Names): {
   readonly catalogue: Catalogue;
   readonly service: FeatureService;
 } {
+  const { session } = names;
+  const isColumn = typeof session === "string";
   const event = relation("event", (instants) => [
     [
       "event",
-      `SELECT customer_id, event, product, category, price AS amount, occurred_at_ms AS at_ms FROM ${seen(instants)}`,
+      `SELECT customer_id, event, product, category, price AS amount, occurred_at_ms AS at_ms${isColumn ? `, ${session} AS session` : ""}
+       FROM ${seen(instants)}`,
     ],
   ]);
-  const views = viewsOf(names);
   return {
     catalogue: {
-      relations: [event, relation("session", (instants) => names.sessionSql(instants))],
-      views,
+      relations: isColumn ? [event] : [event, relation("session", session)],
+      views: viewsOf(names),
       derived: [],
     },
     service: { name: "thirteen", version: 1, entity: "customer", features: FEATURES },
@@ -92,7 +89,7 @@ function told(name: string): { readonly name: string; readonly meaning: string }
   return { name, meaning: `see FEATURES in measured.ts` };
 }
 
-function viewsOf({ bought, viewed, carted }: Names): FeatureView[] {
+function viewsOf({ bought, viewed, carted, session }: Names): FeatureView[] {
   const buys = is("event", bought);
   const of = { entity: "customer", relation: "event" } as const;
   const gap = (name: string, statistic: "mean" | "std"): AggregatedFeature => ({
@@ -122,7 +119,7 @@ function viewsOf({ bought, viewed, carted }: Names): FeatureView[] {
     },
     {
       entity: "customer",
-      relation: "session",
+      relation: typeof session === "string" ? "event" : "session",
       name: "sessions",
       per: ["session"],
       features: (["1", "7", "30", "90"] as const).map((days) =>
