@@ -15,7 +15,7 @@ export interface FeatureRows {
  */
 export interface PiecewiseInputs {
   readonly featureNames: readonly string[];
-  /** Per feature: ascending distinct quantiles, at least two. */
+  /** Per feature: ascending distinct values between which its inputs rise, at least two. */
   readonly edges: readonly (readonly number[])[];
   /** Per feature: whether it has an input for "unknown". */
   readonly flags: readonly boolean[];
@@ -25,7 +25,7 @@ export interface PiecewiseInputs {
 
 const SAMPLE = 50_000;
 
-/** Fits quantile edges on all rows, or on evenly spaced 50,000 of them. Features that never vary are left out. */
+/** Fits edges on all rows, or on evenly spaced 50,000 of them. Features that never vary are left out. */
 export function fitInputs(
   data: FeatureRows,
   bins: number,
@@ -46,14 +46,7 @@ export function fitInputs(
       }
     }
     const sorted = Float64Array.from(values).sort();
-    const edges = [
-      ...new Set(
-        Array.from(
-          { length: bins + 1 },
-          (_, index) => sorted[Math.round((index / bins) * (sorted.length - 1))] ?? 0,
-        ),
-      ),
-    ];
+    const edges = edgesOf(sorted, bins);
     const median = sorted[sorted.length >> 1] ?? Number.NaN;
     const typical = unknown > values.length ? Number.NaN : median;
     return edges.length < 2 ? [] : [{ name, edges, flag: unknown > 0, typical }];
@@ -64,6 +57,39 @@ export function fitInputs(
     flags: fitted.map(({ flag }) => flag),
     typical: fitted.map(({ typical }) => typical),
   };
+}
+
+/**
+ * Where the spans of ascending values begin and end. A value that more than one in `bins` share (the 0 of a count, mostly) is
+ * an edge with its neighbours, so that an input tells it from all others; the rest has its own quantiles, as many
+ * as the root of its share of the rows allows.
+ */
+function edgesOf(sorted: Float64Array, bins: number): number[] {
+  const edges = new Set<number>();
+  const rest: number[] = [];
+  for (let from = 0; from < sorted.length; ) {
+    const value = sorted[from] ?? 0;
+    const until = lowerBound(sorted, value, true);
+    if ((until - from) * bins > sorted.length) {
+      for (const near of [sorted[from - 1], value, sorted[until]]) {
+        if (near !== undefined) {
+          edges.add(near);
+        }
+      }
+    } else {
+      for (let copy = from; copy < until; copy++) {
+        rest.push(value);
+      }
+    }
+    from = until;
+  }
+  if (rest.length > 0) {
+    const spans = Math.max(2, Math.round(bins * Math.sqrt(rest.length / sorted.length)));
+    for (let index = 0; index <= spans; index++) {
+      edges.add(rest[Math.round((index / spans) * (rest.length - 1))] ?? 0);
+    }
+  }
+  return [...edges].sort((a, b) => a - b);
 }
 
 /** How many inputs there are. */

@@ -49,7 +49,7 @@ function network(
 }
 
 function logisticOf(settings: IntentSettings): IntentSettings {
-  return { ...settings, hiddenUnits: [], learningRate: 0.01 };
+  return { ...settings, hiddenUnits: [], learningRate: 0.01, weightDecay: 0.1 };
 }
 
 function rule(name: string, feature: string | null): IntentCandidate {

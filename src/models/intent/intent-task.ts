@@ -43,11 +43,11 @@ export function visitTask(options: VisitOptions = {}): VisitTask {
     rowsMax: options.maximumRows ?? 300_000,
     settings: {
       bins: 12,
-      hiddenUnits: [128, 64],
+      hiddenUnits: [128, 128, 64],
       epochs: 6,
       batchSize: 1024,
       learningRate: 0.002,
-      weightDecay: 0.1,
+      weightDecay: 3,
       members: 6,
       seed: options.seed ?? 7,
     },

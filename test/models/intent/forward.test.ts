@@ -100,6 +100,41 @@ describe("models/intent/forward", () => {
   });
 });
 
+describe("models/intent/inputs", () => {
+  it("tells a frequent value from its neighbours, and lays the other edges at quantiles of the rest", () => {
+    // 70 zeros, 10 sevens, and 20 numbers from 1 to 20 of which one is a seven.
+    const values = [
+      ...new Array<number>(70).fill(0),
+      ...new Array<number>(10).fill(7),
+      ...Array.from({ length: 20 }, (_, index) => index + 1),
+    ];
+    const fitted = fitInputs(
+      { featureNames: ["count"], rows: 100, features: Float32Array.from(values) },
+      10,
+    );
+    // round(10 × sqrt(0.19)) = 4 spans over what is neither 0 nor 7.
+    expect(fitted.edges).to.deep.equal([[0, 1, 6, 7, 8, 11, 16, 20]]);
+    const inputsOf = (value: number): number[] => {
+      const target = new Float32Array(inputWidth(fitted));
+      writeInputs(fitted, Int32Array.of(0), Float32Array.of(value), 0, target, 0);
+      return [...target];
+    };
+    expect(inputsOf(0)).to.deep.equal([0, 0, 0, 0, 0, 0, 0]);
+    expect(inputsOf(1)).to.deep.equal([1, 0, 0, 0, 0, 0, 0]);
+    expect(inputsOf(7)).to.deep.equal([1, 1, 1, 0, 0, 0, 0]);
+  });
+
+  it("leaves out what never varies or was never known, and keeps what is one of two values", () => {
+    const names = ["constant", "unknown", "flag"];
+    const features = Float32Array.from({ length: 30 }, (_, index) =>
+      index % 3 === 0 ? 5 : index % 3 === 1 ? Number.NaN : Number(index > 20),
+    );
+    const fitted = fitInputs({ featureNames: names, rows: 10, features }, 12);
+    expect(fitted.featureNames).to.deep.equal(["flag"]);
+    expect(fitted.edges).to.deep.equal([[0, 1]]);
+  });
+});
+
 describe("models/intent/attribution", () => {
   it("adds up to the log odds that are served, and gives nothing to what is typical", async () => {
     const { network } = await networkOf([16, 8]);
