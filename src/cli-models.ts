@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { parseInstant, ServiceError, toIso } from "./base/index.ts";
-import { answer, wholeNumber, withService } from "./cli-options.ts";
+import { answer, spans, wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
 import { writeIdentity } from "./customers/index.ts";
 import {
@@ -22,6 +22,8 @@ import { reportTable, seriesText } from "./text.ts";
 
 interface TaskFlags {
   readonly horizon?: number;
+  readonly horizons?: readonly number[];
+  readonly mainHorizon?: number;
   readonly minPurchases?: number;
   readonly poolDays?: number;
   readonly seed?: number;
@@ -208,6 +210,16 @@ function withTaskOptions(command: Command): Command {
       wholeNumber(1),
     )
     .option(
+      "--horizons <spans>",
+      "conversion-intent in visits: how soon an order may follow, ascending (1h,1d,7d)",
+      spans,
+    )
+    .option(
+      "--main-horizon <span>",
+      "the one of these that ranks visitors (the second)",
+      (text: string) => spans(text)[0],
+    )
+    .option(
       "--min-purchases <count>",
       "repurchase-week: days on which a pair was bought, at least (2)",
       wholeNumber(1),
@@ -244,6 +256,8 @@ function taskOptions(model: ModelName, flags: TaskFlags): Parameters<typeof task
       : model === "repurchase-week"
         ? { horizonWeeks: flags.horizon }
         : { horizonDays: flags.horizon }),
+    ...(flags.horizons === undefined ? {} : { horizonsMs: flags.horizons }),
+    ...(flags.mainHorizon === undefined ? {} : { mainHorizonMs: flags.mainHorizon }),
     ...(flags.minPurchases === undefined ? {} : { minimumPurchases: flags.minPurchases }),
     ...(flags.poolDays === undefined ? {} : { poolDays: flags.poolDays }),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { messageOf, ServiceError } from "./base/index.ts";
 import { readConfig } from "./config.ts";
+import { isWindow, windowMs } from "./features/index.ts";
 import { openService, type Service } from "./service.ts";
 
 /** A whole number of at least `minimum`, for commander. */
@@ -15,6 +16,20 @@ export function wholeNumber(minimum: number): (text: string) => number {
     }
     return value;
   };
+}
+
+/** Ascending spans of minutes, hours or days, as 30m,1d,14d, in ms; for commander. */
+export function spans(text: string): readonly number[] {
+  const lengths = text.split(",").map((part) => {
+    const span = part.trim();
+    return isWindow(span) ? windowMs(span) : 0;
+  });
+  if (lengths.some((length, index) => length <= (lengths[index - 1] ?? 0))) {
+    throw new InvalidArgumentError(
+      `expected ascending spans of minutes, hours or days such as 1h,1d,7d, got "${text}"`,
+    );
+  }
+  return lengths;
 }
 
 /** A number in [low, high], for commander. */

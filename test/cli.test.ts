@@ -12,7 +12,7 @@ const MAPPING = {
 };
 
 describe("cli", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
 
   it("explains every command", async () => {
     await inFolder(async (store) => {
@@ -93,6 +93,8 @@ describe("cli", function () {
           ],
         ],
         [2, /expected a whole number of at least 1, got "0"/, ["train", "--horizon", "0"]],
+        [2, /expected ascending spans .* got "1d,1h"/, ["train", "--horizons", "1d,1h"]],
+        [2, /expected ascending spans .* got "soon"/, ["train", "--main-horizon", "soon"]],
         [2, /expected a number from 0 to 1, got "2"/, ["prune", "--max-loss", "2"]],
         [3, /the store holds no events yet/, ["train"]],
         [3, /nothing is scored yet/, ["audiences", "--refresh"]],

@@ -51,3 +51,4 @@ export type { SparkEngine } from "./spark-facts-store.ts";
 export { buildOnSpark } from "./spark-store.ts";
 export { parseSpine } from "./spine-text.ts";
 export { type MomentRequest, type VisitMoments, visitMoments } from "./visit-moments.ts";
+export { isWindow, windowMs } from "./window.ts";

@@ -5,6 +5,11 @@ export type Window = `${number}${"m" | "h" | "d"}`;
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: DAY_MS } as const;
 
+/** Whether a text is a number and m, h or d. */
+export function isWindow(text: string): text is Window {
+  return /^\d+[mhd]$/.test(text);
+}
+
 const KNOWN = new Map<Window, number>();
 
 /** A window's length in milliseconds. Throws on anything that is not a number and m, h or d. */

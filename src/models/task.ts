@@ -48,8 +48,10 @@ export interface TaskOptions {
   readonly poolDays?: number;
   /** Conversion intent is learned from visits where enough are known. */
   readonly hasVisits?: boolean;
-  /** Horizons of conversion intent in visits, ascending, ms. */
+  /** Horizons of conversion intent in visits, ascending, ms; the pool is asked about the last. */
   readonly horizonsMs?: readonly number[];
+  /** The one of `horizonsMs` that ranks visitors; the second unless given, or the only one. */
+  readonly mainHorizonMs?: number;
   /** Days on which intent in visits is judged. */
   readonly testDays?: number;
   readonly seed?: number;
@@ -93,12 +95,14 @@ export function repurchaseTask(options: TaskOptions = {}): ModelTask {
 
 /** P(an order within the horizon) for customers active within the pool's days. */
 export function intentTask(options: TaskOptions = {}): ModelTask {
+  const days = options.horizonDays ?? 7;
+  const horizonsMs = options.horizonsMs ?? HORIZONS_MS(days);
   return {
     model: "conversion-intent",
     service: intentService,
     spine: { entity: "customer", activeWithinDays: options.poolDays ?? 30 },
     intervals: 1,
-    intervalMs: (options.horizonDays ?? 7) * DAY_MS,
+    intervalMs: horizonsMs.at(-1) ?? days * DAY_MS,
     stepDays: 7,
     maximumCutoffs: options.maximumCutoffs ?? 52,
     testCutoffs: 4,
@@ -118,7 +122,7 @@ export function intentTask(options: TaskOptions = {}): ModelTask {
           visits: visitTask({
             seed: DEFAULT_SEED,
             ...options,
-            horizonsMs: options.horizonsMs ?? HORIZONS_MS(options.horizonDays ?? 7),
+            horizonsMs,
           }),
         }
       : {}),

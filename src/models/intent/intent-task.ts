@@ -1,4 +1,4 @@
-import { DAY_MS } from "../../base/index.ts";
+import { DAY_MS, ServiceError } from "../../base/index.ts";
 import type { IntentSettings } from "./network.ts";
 
 /** How intent is learned from visits. Times in ms. */
@@ -21,6 +21,7 @@ export interface VisitTask {
 
 export interface VisitOptions {
   readonly horizonsMs?: readonly number[];
+  readonly mainHorizonMs?: number;
   readonly poolDays?: number;
   readonly testDays?: number;
   readonly seed?: number;
@@ -29,12 +30,15 @@ export interface VisitOptions {
 
 const HOUR_MS = 3_600_000;
 
-/** P(an order within each horizon) as of any event of a visit, and between visits. */
+/**
+ * P(an order within each horizon) as of any event of a visit, and between visits. Throws `invalid-input` where the main
+ * horizon is none of them.
+ */
 export function visitTask(options: VisitOptions = {}): VisitTask {
   const horizonsMs = options.horizonsMs ?? [HOUR_MS, DAY_MS, 7 * DAY_MS];
   return {
     horizonsMs,
-    mainHorizon: Math.min(1, horizonsMs.length - 1),
+    mainHorizon: mainHorizonOf(horizonsMs, options.mainHorizonMs),
     poolDays: options.poolDays ?? 30,
     testMs: (options.testDays ?? 21) * DAY_MS,
     calibrationMs: 14 * DAY_MS,
@@ -52,4 +56,17 @@ export function visitTask(options: VisitOptions = {}): VisitTask {
       seed: options.seed ?? 7,
     },
   };
+}
+
+function mainHorizonOf(horizonsMs: readonly number[], mainMs: number | undefined): number {
+  const main =
+    mainMs === undefined ? Math.min(1, horizonsMs.length - 1) : horizonsMs.indexOf(mainMs);
+  if (main < 0) {
+    throw new ServiceError(
+      "invalid-input",
+      "main-horizon: expected one of the horizons, got another span",
+      { field: "main-horizon" },
+    );
+  }
+  return main;
 }
