@@ -23,7 +23,7 @@ export function hazardsOf(
   dataset: Dataset,
 ): Float64Array {
   if (model.kind === "network") {
-    return Float64Array.from(logitsOfAll(backend, model.network, dataset), sigmoid);
+    return new Float64Array(logitsOfAll(backend, model.network, dataset)).map(sigmoid);
   }
   if (model.kind === "intent") {
     const horizons = model.model.horizonsMs.length;

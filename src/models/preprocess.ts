@@ -81,15 +81,21 @@ export function inputsOf(preprocessing: Preprocessing, scores: Float32Array): Fl
   const bends = Float32Array.from(hinges);
   const rows = scores.length / from;
   const inputs = new Float32Array(rows * width);
+  let [source, at] = [0, 0];
   for (let row = 0; row < rows; row++) {
-    inputs.set(scores.subarray(row * from, (row + 1) * from), row * width);
-    let at = row * width + from;
-    for (let column = 0; column < featureNames.length; column++) {
-      const score = scores[row * from + column] ?? 0;
-      for (const bend of bends) {
-        inputs[at++] = score > bend ? HINGE_SCALE * (score - bend) : 0;
+    let hinge = at + from;
+    for (let column = 0; column < from; column++) {
+      const score = scores[source++] ?? 0;
+      inputs[at++] = score;
+      if (column < featureNames.length) {
+        // Bends ascend: where a score is below one, all further hinges of it stay 0.
+        for (let bend = 0; bend < bends.length && score > (bends[bend] ?? 0); bend++) {
+          inputs[hinge + bend] = HINGE_SCALE * (score - (bends[bend] ?? 0));
+        }
+        hinge += bends.length;
       }
     }
+    at = hinge;
   }
   return inputs;
 }
