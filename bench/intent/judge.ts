@@ -1,7 +1,6 @@
 import { DAY_MS } from "../../src/base/index.ts";
 import type { Dataset, TensorBackend } from "../../src/models/index.ts";
 import {
-  figuresOf,
   outcomesAt,
   outcomesOf,
   probabilitiesOfRows,
@@ -11,7 +10,12 @@ import {
 } from "../../src/models/intent/index.ts";
 import type { LabelledRows } from "./merchandise.ts";
 
-export type Figures = Readonly<Record<string, number>>;
+/** Forecasts of test rows, what happened, and whose rows they are; in the order of cutoff and user. */
+export interface Judged {
+  readonly p: Float64Array;
+  readonly y: Uint8Array;
+  readonly customers: Int32Array;
+}
 
 const HOUR_MS = DAY_MS / 24;
 
@@ -51,7 +55,7 @@ export async function judgeNetwork(
   test: readonly [number, number],
   seed: number,
   members?: number,
-): Promise<{ readonly visits: Figures; readonly pool: Figures; readonly seconds: number }> {
+): Promise<{ readonly visits: Judged; readonly pool: Judged; readonly seconds: number }> {
   const task = visitTask({ horizonsMs: [HOUR_MS, DAY_MS, 7 * DAY_MS], seed });
   const { horizonsMs } = task;
   const learned = [
@@ -81,10 +85,11 @@ export async function judgeNetwork(
     calibration: [],
     quantiles: [],
   };
-  const judge = (part: LabelledRows, horizon: number): Figures => {
+  const judge = (part: LabelledRows, horizon: number): Judged => {
     const tested = chosen(part, ...test, horizonsMs);
     const probabilities = probabilitiesOfRows(backend, model, tested);
-    return figuresOf(outcomesAt(tested, probabilities, horizonsMs.length, horizon, () => true));
+    const { p, y } = outcomesAt(tested, probabilities, horizonsMs.length, horizon, () => true);
+    return { p, y, customers: tested.customers };
   };
   return { visits: judge(rows.visits, 1), pool: judge(rows.pool, 2), seconds };
 }

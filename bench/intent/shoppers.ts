@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { seededRandom } from "../../src/base/index.ts";
 import type { Dataset, TensorBackend } from "../../src/models/index.ts";
 import {
@@ -8,7 +8,7 @@ import {
   trainIntentNetwork,
   visitTask,
 } from "../../src/models/intent/index.ts";
-import type { Figures } from "./judge.ts";
+import type { Figures } from "./figures.ts";
 
 const CATEGORIES = [
   "Month",
@@ -54,30 +54,46 @@ export function readShoppers(file: string, withPageValues: boolean): Dataset {
   };
 }
 
-/** Mean figures of five-fold cross-validation, folds dealt at random. */
+/** Rows dealt at random into 25 parts: a fold is five of them. */
+export function dealParts(rows: number, seed: number): Uint8Array {
+  const random = seededRandom(seed);
+  return Uint8Array.from({ length: rows }, () => random.below(FOLDS * FOLDS));
+}
+
+/** Whether a row is judged in a fold, and whether it is one of the others on which settings are chosen. */
+const isJudged = (part: number, fold: number): boolean => Math.floor(part / FOLDS) === fold;
+const isValidating = (part: number, fold: number): boolean =>
+  !isJudged(part, fold) && part % FOLDS === fold;
+
+/** Settings to choose from: wide and short, deep and short, slim and long. */
+const GRID = [
+  { hiddenUnits: [256, 256], weightDecay: 3, learningRate: 0.004, epochs: 10 },
+  { hiddenUnits: [128, 128, 64], weightDecay: 3, learningRate: 0.002, epochs: 10 },
+  { hiddenUnits: [128, 64], weightDecay: 2, learningRate: 0.002, epochs: 20 },
+] as const;
+const CHOOSING_MEMBERS = 2;
+
+/**
+ * The probability of each row by five-fold cross-validation: in each fold, settings are chosen by log loss on a fifth of
+ * its training rows, then all of these are learned from. `onFold` hears which settings were chosen.
+ */
 export async function crossValidate(
   backend: TensorBackend,
   dataset: Dataset,
+  parts: Uint8Array,
   seed: number,
-): Promise<Figures> {
-  const random = seededRandom(seed);
-  const fold = Uint8Array.from({ length: dataset.rows }, () => random.below(FOLDS));
+  onFold: (settings: object) => void,
+): Promise<Float64Array> {
+  const probabilities = new Float64Array(dataset.rows);
   const { settings } = visitTask({ seed });
-  const sums = new Map<string, number>();
-  for (let one = 0; one < FOLDS; one++) {
-    const train = partOf(dataset, (row) => fold[row] !== one);
-    const test = partOf(dataset, (row) => fold[row] === one);
-    const network = await trainIntentNetwork(
-      backend,
-      train,
-      new Float32Array(train.rows).fill(1),
-      1,
-      {
-        ...settings,
-        batchSize: 256,
-        epochs: 10,
-      },
-    );
+  const forecast = async (
+    train: Dataset,
+    test: Dataset,
+    chosen: Partial<typeof settings>,
+  ): Promise<Float64Array> => {
+    const weights = new Float32Array(train.rows).fill(1);
+    const learning = { ...settings, batchSize: 256, ...chosen };
+    const network = await trainIntentNetwork(backend, train, weights, 1, learning);
     const model = {
       horizonsMs: [1],
       mainHorizon: 0,
@@ -85,14 +101,71 @@ export async function crossValidate(
       calibration: [],
       quantiles: [],
     };
-    const found = figuresOf(
-      outcomesAt(test, probabilitiesOfRows(backend, model, test), 1, 0, () => true),
+    return probabilitiesOfRows(backend, model, test);
+  };
+  for (let fold = 0; fold < FOLDS; fold++) {
+    const rowsOf = (keep: (part: number) => boolean): Dataset =>
+      partOf(dataset, (row) => keep(parts[row] ?? 0));
+    const early = rowsOf((part) => !isJudged(part, fold) && !isValidating(part, fold));
+    const valid = rowsOf((part) => isValidating(part, fold));
+    const losses: number[] = [];
+    for (const one of GRID) {
+      const p = await forecast(early, valid, { ...one, members: CHOOSING_MEMBERS });
+      losses.push(judgeShoppers(valid, p)["log_loss"] ?? Number.NaN);
+    }
+    const best = GRID[losses.indexOf(Math.min(...losses))] ?? GRID[0];
+    onFold(best);
+    const found = await forecast(
+      rowsOf((part) => !isJudged(part, fold)),
+      rowsOf((part) => isJudged(part, fold)),
+      best,
     );
-    for (const [name, value] of Object.entries(found)) {
+    let next = 0;
+    parts.forEach((part, row) => {
+      if (isJudged(part, fold)) {
+        probabilities[row] = found[next++] ?? Number.NaN;
+      }
+    });
+  }
+  return probabilities;
+}
+
+/** The figures of the forecasts of all rows. */
+function judgeShoppers(dataset: Dataset, p: Float64Array): Figures {
+  return figuresOf(outcomesAt(dataset, p, 1, 0, () => true));
+}
+
+/** The mean of the folds' figures. */
+export function judgeFolds(dataset: Dataset, parts: Uint8Array, p: Float64Array): Figures {
+  const sums = new Map<string, number>();
+  for (let fold = 0; fold < FOLDS; fold++) {
+    const judged = partOf(dataset, (row) => isJudged(parts[row] ?? 0, fold));
+    const own = p.filter((_, row) => isJudged(parts[row] ?? 0, fold));
+    for (const [name, value] of Object.entries(judgeShoppers(judged, own))) {
       sums.set(name, (sums.get(name) ?? 0) + value / FOLDS);
     }
   }
   return Object.fromEntries(sums);
+}
+
+/** The table as CSV for the peer: features, label, and each seed's parts. */
+export function writeShoppers(
+  dataset: Dataset,
+  parts: ReadonlyMap<number, Uint8Array>,
+  file: string,
+): void {
+  const width = dataset.featureNames.length;
+  const head = [
+    ...dataset.featureNames.map((_, index) => `f${index}`),
+    "label",
+    ...[...parts.keys()].map((seed) => `part_${seed}`),
+  ];
+  const lines = Array.from({ length: dataset.rows }, (_, row) => [
+    ...dataset.features.subarray(row * width, (row + 1) * width),
+    dataset.events[row] === 0 ? 1 : 0,
+    ...[...parts.values()].map((one) => one[row] ?? 0),
+  ]);
+  writeFileSync(file, [head, ...lines].map((cells) => cells.join(",")).join("\n"));
 }
 
 function partOf(dataset: Dataset, keep: (row: number) => boolean): Dataset {

@@ -44,7 +44,10 @@ export function outcomesAt(
 const PRUNED = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
 /** AUC, average precision, log loss, Brier, calibration error and conversions kept at 10 to 80% pruned. */
-export function figuresOf({ p, y }: Outcomes, prefix = ""): Record<string, number> {
+export function figuresOf(
+  { p, y }: Pick<Outcomes, "p" | "y">,
+  prefix = "",
+): Record<string, number> {
   return {
     [`${prefix}auc`]: rocAuc(p, y),
     [`${prefix}average_precision`]: averagePrecision(p, y),
