@@ -1,6 +1,7 @@
 import { DAY_MS } from "../../src/base/index.ts";
 import type { Dataset, TensorBackend } from "../../src/models/index.ts";
 import {
+  type IntentSettings,
   outcomesAt,
   outcomesOf,
   probabilitiesOfRows,
@@ -47,6 +48,13 @@ function chosen(
   };
 }
 
+/** How a network differs from the product's. */
+export interface Variant {
+  readonly settings?: Partial<IntentSettings>;
+  /** All rows weigh the same. */
+  readonly isEven?: boolean;
+}
+
 /** Learns from visits and from the pool in one network, as the product does, and judges both; times in epoch ms. */
 export async function judgeNetwork(
   backend: TensorBackend,
@@ -54,7 +62,7 @@ export async function judgeNetwork(
   train: readonly [number, number],
   test: readonly [number, number],
   seed: number,
-  members?: number,
+  variant: Variant = {},
 ): Promise<{ readonly visits: Judged; readonly pool: Judged; readonly seconds: number }> {
   const task = visitTask({ horizonsMs: [HOUR_MS, DAY_MS, 7 * DAY_MS], seed });
   const { horizonsMs } = task;
@@ -64,18 +72,21 @@ export async function judgeNetwork(
   ] as const;
   const dataset = joined(...learned);
   const isVisiting = new Uint8Array(dataset.rows).fill(1, 0, learned[0].rows);
-  const weights = trainingWeights({
-    dataset,
-    orders: new Float64Array(0),
-    weights: new Float64Array(dataset.rows).fill(1),
-    isVisiting,
-    channels: [],
-    botRows: 0,
-  });
+  const weights =
+    variant.isEven === true
+      ? new Float32Array(dataset.rows).fill(1)
+      : trainingWeights({
+          dataset,
+          orders: new Float64Array(0),
+          weights: new Float64Array(dataset.rows).fill(1),
+          isVisiting,
+          channels: [],
+          botRows: 0,
+        });
   const started = performance.now();
   const network = await trainIntentNetwork(backend, dataset, weights, horizonsMs.length, {
     ...task.settings,
-    ...(members === undefined ? {} : { members }),
+    ...variant.settings,
   });
   const seconds = (performance.now() - started) / 1000;
   const model = {

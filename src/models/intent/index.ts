@@ -2,7 +2,7 @@
 export { probabilitiesOfRows } from "./batch.ts";
 export { figuresOf, outcomesAt } from "./intent-figures.ts";
 export { visitTask } from "./intent-task.ts";
-export { trainIntentNetwork } from "./network.ts";
+export { type IntentSettings, trainIntentNetwork } from "./network.ts";
 export {
   type IntentAnswer,
   type IntentReason,
