@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { messageOf, ServiceError } from "../base/index.ts";
 import type { Calibration } from "./calibrate.ts";
-import type { DenseLayer } from "./hazard-network.ts";
+import type { DenseLayer } from "./dense-layer.ts";
 import { restoreIntent, type StoredIntent, storeIntent } from "./intent/stored-intent.ts";
 import type { FittedModel } from "./predictor.ts";
 import type { Report } from "./report.ts";

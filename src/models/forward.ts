@@ -1,5 +1,6 @@
 import type { Dataset } from "./dataset.ts";
-import type { DenseLayer, TrainedNetwork } from "./hazard-network.ts";
+import type { DenseLayer } from "./dense-layer.ts";
+import type { TrainedNetwork } from "./hazard-network.ts";
 import { openMembers } from "./member-tensors.ts";
 import { columnsAmong, inputsOf, scoreMatrix, scoreWidth, writeScores } from "./preprocess.ts";
 import type { TensorBackend } from "./tensor-backend.ts";

@@ -1,16 +1,7 @@
-import type * as TensorFlow from "@tensorflow/tfjs";
 import { seededRandom, shuffle } from "../base/index.ts";
-import type { Tf } from "./tensor-backend.ts";
-
-/**
- * Rows of a batch: inputs, what happened (the row's weight in the interval of the event) and which intervals were at
- * risk and seen (the weight in each); rows × inputs, and rows × intervals twice.
- */
-export interface HazardBatch {
-  readonly x: TensorFlow.Tensor2D;
-  readonly happened: TensorFlow.Tensor2D;
-  readonly atRisk: TensorFlow.Tensor2D;
-}
+import { openAdamW } from "./adam-w.ts";
+import type { DenseLayer } from "./dense-layer.ts";
+import { type HazardBatch, type HazardGradient, parametersOf } from "./hazard-gradient.ts";
 
 /** How a member learns: so often all rows, in batches, at a one-cycle rate, with decoupled decay. */
 export interface Learning {
@@ -18,19 +9,19 @@ export interface Learning {
   readonly batchSize: number;
   /** The highest. */
   readonly learningRate: number;
-  /** Per step, times the learning rate. */
+  /** Of kernels, per step, times the learning rate. */
   readonly weightDecay: number;
   /** Of the order of rows. */
   readonly seed: number;
 }
 
 /**
- * Teaches a network the rows of `order` (which is shuffled in place), and lets timers, messages and cancellation in
- * between batches. `onEpoch` hears how many epochs are done. Returns each epoch's mean loss of a row, in nats.
+ * Teaches layers, in place, the rows of `order` (which is shuffled in place), and lets timers, messages and cancellation
+ * in between batches. `onEpoch` hears how many epochs are done. Returns each epoch's mean loss of a row, in nats.
  */
 export async function learnEpochs(
-  tf: Tf,
-  model: TensorFlow.LayersModel,
+  gradientOf: HazardGradient,
+  layers: readonly DenseLayer[],
   order: Int32Array,
   { epochs, batchSize, learningRate, weightDecay, seed }: Learning,
   batchOf: (rows: Int32Array) => HazardBatch,
@@ -38,17 +29,19 @@ export async function learnEpochs(
 ): Promise<number[]> {
   const random = seededRandom(seed);
   const batches = Math.ceil(order.length / batchSize);
-  const optimizer = tf.train.adam(learningRate);
-  const schedule = optimizer as unknown as { learningRate: number };
+  const optimizer = openAdamW(
+    parametersOf(layers),
+    layers.flatMap(() => [true, false]),
+  );
   const losses: number[] = [];
   for (let epoch = 0; epoch < epochs; epoch++) {
     shuffle(order, random);
     let total = 0;
     for (let batch = 0; batch < batches; batch++) {
       const rate = learningRateAt(epoch * batches + batch, batches * epochs, learningRate);
-      schedule.learningRate = rate;
       const rows = order.subarray(batch * batchSize, (batch + 1) * batchSize);
-      const loss = learnBatch(tf, model, optimizer, () => batchOf(rows), rate * weightDecay);
+      const { loss, gradients } = await gradientOf(layers, batchOf(rows));
+      optimizer.step(gradients, rate, rate * weightDecay);
       total += loss * rows.length;
       if (batch % 8 === 7) {
         await new Promise((resolve) => setImmediate(resolve));
@@ -57,7 +50,6 @@ export async function learnEpochs(
     losses.push(total / order.length);
     onEpoch(epoch + 1);
   }
-  optimizer.dispose();
   return losses;
 }
 
@@ -67,34 +59,4 @@ function learningRateAt(step: number, steps: number, peak: number): number {
   return step < warm
     ? (peak * (step + 1)) / warm
     : (peak * (1 + Math.cos((Math.PI * (step - warm)) / Math.max(1, steps - warm)))) / 2;
-}
-
-/**
- * One step of the censored likelihood of discrete hazards, then of decoupled weight decay (Loshchilov & Hutter 2019)
- * on matrices: each keeps 1 - `decay` of itself. Returns the mean loss of a row before the step, in nats.
- */
-function learnBatch(
-  tf: Tf,
-  model: TensorFlow.LayersModel,
-  optimizer: TensorFlow.Optimizer,
-  batchOf: () => HazardBatch,
-  decay: number,
-): number {
-  return tf.tidy(() => {
-    const { x, happened, atRisk } = batchOf();
-    const loss = optimizer.minimize(() => {
-      const logits = model.apply(x) as TensorFlow.Tensor2D;
-      const terms = tf.sub(tf.mul(tf.softplus(logits), atRisk), tf.mul(logits, happened));
-      return tf.div(tf.sum(terms), x.shape[0]);
-    }, true);
-    if (decay > 0) {
-      for (const weight of model.trainableWeights) {
-        const value = weight.read();
-        if (value.rank === 2) {
-          weight.write(tf.mul(value, 1 - decay));
-        }
-      }
-    }
-    return loss?.dataSync()[0] ?? Number.NaN;
-  });
 }

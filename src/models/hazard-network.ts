@@ -1,6 +1,8 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import type { Dataset } from "./dataset.ts";
-import { type HazardBatch, learnEpochs } from "./hazard-learning.ts";
+import type { DenseLayer } from "./dense-layer.ts";
+import { type HazardBatch, tensorGradient } from "./hazard-gradient.ts";
+import { learnEpochs } from "./hazard-learning.ts";
 import {
   fitPreprocessing,
   inputsOf,
@@ -32,14 +34,6 @@ export interface HazardSettings {
   readonly soonWeight?: number;
   /** The features it reads; all of the data set's unless given. */
   readonly featureNames?: readonly string[];
-}
-
-/** A dense layer as plain numbers: kernel is inputs × units, row-major. */
-export interface DenseLayer {
-  readonly inputs: number;
-  readonly units: number;
-  readonly kernel: Float32Array;
-  readonly bias: Float32Array;
 }
 
 /** A trained network, without any tensor: enough to save, load and serve it. */
@@ -77,12 +71,13 @@ export async function trainHazardNetwork(
       settings.hiddenUnits,
       seed,
     );
+    const layers = readLayers(model);
+    model.dispose();
     const task = { dataset, preprocessing, scores, intervals, settings, seed };
-    losses = await fit(backend.tf, model, task, (epoch) =>
+    losses = await fit(backend, layers, task, (epoch) =>
       onEpoch?.(member * settings.epochs + epoch, settings.members * settings.epochs),
     );
-    members.push(readLayers(model));
-    model.dispose();
+    members.push(layers);
   }
   return {
     network: { preprocessing, intervals, members },
@@ -151,8 +146,8 @@ interface FitTask {
 }
 
 async function fit(
-  tf: Tf,
-  model: TensorFlow.LayersModel,
+  backend: TensorBackend,
+  layers: readonly DenseLayer[],
   task: FitTask,
   onEpoch: (epoch: number) => void,
 ): Promise<number[]> {
@@ -160,11 +155,11 @@ async function fit(
   const order = Int32Array.from({ length: dataset.rows }, (_, row) => row);
   const epochs = epochsFor(dataset.rows, settings);
   return learnEpochs(
-    tf,
-    model,
+    tensorGradient(backend.tf),
+    layers,
     order,
     { ...settings, epochs, seed },
-    (rows) => batchTensors(tf, task, rows),
+    (rows) => batchOf(task, rows),
     (done) => {
       onEpoch((done / epochs) * settings.epochs);
     },
@@ -179,7 +174,7 @@ function intervalWeights(intervals: number, { soonWeight = 1 }: HazardSettings):
   return new Float32Array(intervals).fill(1).fill(soonWeight, 0, SOON_INTERVALS);
 }
 
-function batchTensors(tf: Tf, task: FitTask, rows: Int32Array): HazardBatch {
+function batchOf(task: FitTask, rows: Int32Array): HazardBatch {
   const { dataset, scores, intervals } = task;
   const width = scores.length / dataset.rows;
   const batch = new Float32Array(rows.length * width);
@@ -199,12 +194,5 @@ function batchTensors(tf: Tf, task: FitTask, rows: Int32Array): HazardBatch {
       happened[index * intervals + event] = weight * (termWeights[event] ?? 1);
     }
   }
-  return {
-    x: tf.tensor2d(inputsOf(task.preprocessing, batch), [
-      rows.length,
-      inputWidth(task.preprocessing),
-    ]),
-    happened: tf.tensor2d(happened, [rows.length, intervals]),
-    atRisk: tf.tensor2d(atRisk, [rows.length, intervals]),
-  };
+  return { rows: rows.length, x: inputsOf(task.preprocessing, batch), happened, atRisk };
 }

@@ -1,4 +1,4 @@
-import type { DenseLayer } from "./hazard-network.ts";
+import type { DenseLayer } from "./dense-layer.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
 
 /** Members of a network on the tensor backend, until they are disposed of. */

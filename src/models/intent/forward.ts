@@ -1,4 +1,4 @@
-import type { DenseLayer } from "../hazard-network.ts";
+import type { DenseLayer } from "../dense-layer.ts";
 import { columnsOf, inputOffsets, placeAmong } from "./inputs.ts";
 import type { IntentNetwork } from "./network.ts";
 

@@ -1,7 +1,9 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import type { Dataset } from "../dataset.ts";
-import { type HazardBatch, learnEpochs } from "../hazard-learning.ts";
-import { type DenseLayer, defineNetwork, readLayers } from "../hazard-network.ts";
+import type { DenseLayer } from "../dense-layer.ts";
+import { type HazardBatch, tensorGradient } from "../hazard-gradient.ts";
+import { learnEpochs } from "../hazard-learning.ts";
+import { defineNetwork, readLayers } from "../hazard-network.ts";
 import type { TensorBackend, Tf } from "../tensor-backend.ts";
 import { columnsOf, fitInputs, inputWidth, type PiecewiseInputs, writeInputs } from "./inputs.ts";
 
@@ -55,11 +57,12 @@ export async function trainIntentNetwork(
       settings.hiddenUnits,
       seed,
     );
-    await fit(backend.tf, model, task, member, (share) => {
+    const layers = readLayers(model);
+    model.dispose();
+    await fit(backend, layers, task, member, (share) => {
       onShare((member + share) / settings.members);
     });
-    members.push(readLayers(model));
-    model.dispose();
+    members.push(layers);
   }
   return { inputs, intervals, members };
 }
@@ -114,8 +117,8 @@ interface FitTask {
 }
 
 async function fit(
-  tf: Tf,
-  model: TensorFlow.LayersModel,
+  backend: TensorBackend,
+  layers: readonly DenseLayer[],
   task: FitTask,
   member: number,
   onShare: (share: number) => void,
@@ -127,11 +130,11 @@ async function fit(
   const batches = Math.ceil(order.length / settings.batchSize);
   const epochs = Math.max(settings.epochs, Math.ceil(STEPS_MIN / batches));
   await learnEpochs(
-    tf,
-    model,
+    tensorGradient(backend.tf),
+    layers,
     order,
     { ...settings, epochs, seed: settings.seed * 1000 + member },
-    (rows) => batchTensors(tf, task, rows),
+    (rows) => batchOf(task, rows),
     (done) => {
       onShare(done / epochs);
     },
@@ -158,11 +161,7 @@ export function isHeldOut(customer: number, member: number, members: number): bo
 /** A small data set is seen more often. */
 const STEPS_MIN = 200;
 
-function batchTensors(
-  tf: Tf,
-  { dataset, weights, inputs, intervals }: FitTask,
-  rows: Int32Array,
-): HazardBatch {
+function batchOf({ dataset, weights, inputs, intervals }: FitTask, rows: Int32Array): HazardBatch {
   const width = inputWidth(inputs);
   const columns = columnsOf(inputs, dataset.featureNames);
   const x = new Float32Array(rows.length * width);
@@ -185,9 +184,5 @@ function batchTensors(
       happened[from + event] = weight;
     }
   });
-  return {
-    x: tf.tensor2d(x, [rows.length, width]),
-    happened: tf.tensor2d(happened, [rows.length, intervals]),
-    atRisk: tf.tensor2d(atRisk, [rows.length, intervals]),
-  };
+  return { rows: rows.length, x, happened, atRisk };
 }

@@ -1,4 +1,4 @@
-import type { DenseLayer } from "../hazard-network.ts";
+import type { DenseLayer } from "../dense-layer.ts";
 import type { PiecewiseInputs } from "./inputs.ts";
 import type { IntentModel } from "./intent-model.ts";
 

@@ -1,0 +1,43 @@
+const [BETA_1, BETA_2, EPSILON] = [0.9, 0.999, 1e-7];
+
+/** Moves parameters, in place, against their gradients. */
+export interface Optimizer {
+  /** A step at this rate; of what `isDecayed` says, `decay` of itself is taken off besides. */
+  step(gradients: readonly Float32Array[], rate: number, decay: number): void;
+}
+
+/**
+ * Adam (Kingma & Ba 2015) with decoupled weight decay (AdamW, Loshchilov & Hutter 2019), on plain arrays: the gradients
+ * come in the order and the lengths of `parameters`.
+ */
+export function openAdamW(
+  parameters: readonly Float32Array[],
+  isDecayed: readonly boolean[],
+): Optimizer {
+  const first = parameters.map(({ length }) => new Float32Array(length));
+  const second = parameters.map(({ length }) => new Float32Array(length));
+  let steps = 0;
+  return {
+    step(gradients, rate, decay) {
+      steps++;
+      const firstScale = rate / (1 - BETA_1 ** steps);
+      const secondScale = 1 / (1 - BETA_2 ** steps);
+      parameters.forEach((values, index) => {
+        const kept = isDecayed[index] === true ? 1 - decay : 1;
+        const [gradient, m, v] = [gradients[index], first[index], second[index]];
+        if (gradient?.length !== values.length || m === undefined || v === undefined) {
+          throw new Error(`gradient ${index}: expected ${values.length} numbers`);
+        }
+        for (let at = 0; at < values.length; at++) {
+          const slope = gradient[at] ?? 0;
+          const mean = BETA_1 * (m[at] ?? 0) + (1 - BETA_1) * slope;
+          const square = BETA_2 * (v[at] ?? 0) + (1 - BETA_2) * slope * slope;
+          m[at] = mean;
+          v[at] = square;
+          const move = (firstScale * mean) / (Math.sqrt(square * secondScale) + EPSILON);
+          values[at] = ((values[at] ?? 0) - move) * kept;
+        }
+      });
+    },
+  };
+}
