@@ -68,7 +68,7 @@ export function scoreWidth({ featureNames, flags }: Preprocessing): number {
 }
 
 /** Hinges are scaled to about the spread of the scores. */
-const HINGE_SCALE = 0.7;
+export const HINGE_SCALE = 0.7;
 
 /** The inputs of rows of scores and flags: these, then each score's hinges. Row-major. */
 export function inputsOf(preprocessing: Preprocessing, scores: Float32Array): Float32Array {
