@@ -1,16 +1,23 @@
 import type { DenseLayer } from "./hazard-network.ts";
-import { addConstant, addNode, encodeOnnx, type OnnxGraph } from "./onnx-model.ts";
+import { addConstant, addNode, encodeOnnx, GIVEN, type OnnxGraph } from "./onnx-model.ts";
 import { type OnnxRuntime, openOnnxModel } from "./onnx-runtime.ts";
 import type { TensorBackend, Tf } from "./tensor-backend.ts";
 
-/** How rows of numbers become the inputs of a network: in plain numbers, and as a part of a graph. */
+/** Inputs that a graph makes of its rows. */
+export interface GraphInputs {
+  readonly name: string;
+  /** Which of the network's inputs stands at each place. */
+  readonly order: Int32Array;
+}
+
+/** How rows of numbers become the inputs of a network. */
 export interface InputLayer {
   /** How many numbers a row has. */
   readonly width: number;
-  /** The inputs of so many rows; both row-major. */
+  /** The inputs of so many rows; both row-major. They hold until the next call. */
   inputsOf(given: Float32Array, rows: number): Float32Array;
-  /** Adds the same to a graph, from its rows; the name of the inputs. */
-  addTo(graph: OnnxGraph): string;
+  /** Adds the same to a graph, where it is worth it. */
+  readonly addTo?: (graph: OnnxGraph) => GraphInputs;
 }
 
 /** What is multiplied: the members' layers, ReLU between them and none after the last, over inputs that they share. */
@@ -91,17 +98,37 @@ function openTensors(tf: Tf, { input, members }: MemberNetwork): Engine {
   };
 }
 
-function openGraph(runtime: OnnxRuntime, network: MemberNetwork): Promise<Engine> {
-  const { input, members, intervals } = network;
+async function openGraph(
+  runtime: OnnxRuntime,
+  { input, members, intervals }: MemberNetwork,
+): Promise<Engine> {
   const graph: OnnxGraph = { constants: [], nodes: [] };
-  const inputs = input.addTo(graph);
+  const made = input.addTo?.(graph);
   const outputs = members.map((layers) =>
-    layers.reduce((value, { kernel, bias, inputs: from, units }, index) => {
-      const weights = [addConstant(graph, kernel, [from, units]), addConstant(graph, bias)];
-      const sum = addNode(graph, "Gemm", [value, ...weights]);
+    layers.reduce((value, layer, index) => {
+      const kernel =
+        index === 0 && made !== undefined ? reordered(layer, made.order) : layer.kernel;
+      const sum = addNode(graph, "Gemm", [
+        value,
+        addConstant(graph, kernel, [layer.inputs, layer.units]),
+        addConstant(graph, layer.bias),
+      ]);
       return index < layers.length - 1 ? addNode(graph, "Relu", [sum]) : sum;
-    }, inputs),
+    }, made?.name ?? GIVEN),
   );
   const result = addNode(graph, "Mean", outputs);
-  return openOnnxModel(runtime, encodeOnnx(graph, { from: input.width, to: intervals, result }));
+  const from = made === undefined ? (members[0]?.[0]?.inputs ?? 0) : input.width;
+  const model = await openOnnxModel(runtime, encodeOnnx(graph, { from, to: intervals, result }));
+  return {
+    run: (given, rows) => model.run(made === undefined ? input.inputsOf(given, rows) : given, rows),
+    close: () => model.close(),
+  };
+}
+
+function reordered({ kernel, units }: DenseLayer, order: Int32Array): Float32Array {
+  const result = new Float32Array(kernel.length);
+  order.forEach((from, at) => {
+    result.set(kernel.subarray(from * units, (from + 1) * units), at * units);
+  });
+  return result;
 }
