@@ -115,7 +115,7 @@ async function ablate(
       );
       const settings = { ...task.settings, featureNames, ...variant.settings };
       const { network } = await trainHazardNetwork(backend, rows, task.intervals, settings);
-      const hazards = hazardsOf(backend, { kind: "network", network }, test);
+      const hazards = await hazardsOf(backend, { kind: "network", network }, test);
       const { metrics } = measure(task, test, distributionOf(hazards, task.intervals));
       tell(
         variant.name,

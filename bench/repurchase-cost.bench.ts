@@ -90,7 +90,7 @@ async function herkoop(rows: Dataset): Promise<{ readonly cost: Cost; readonly i
   const { network } = await trainHazardNetwork(backend, rows, task.intervals, task.settings);
   const trainSeconds = seconds(since);
   since = process.cpuUsage();
-  hazardsOf(backend, { kind: "network", network }, rows);
+  await hazardsOf(backend, { kind: "network", network }, rows);
   const scoreSeconds = seconds(since);
   return {
     inputs: inputWidth(network.preprocessing),

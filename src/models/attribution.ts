@@ -1,6 +1,6 @@
 import { type Calibration, calibrate } from "./calibrate.ts";
 import { distributionOf, logit, probabilityWithin, sigmoid } from "./distribution.ts";
-import { logitsOfMatrix } from "./forward.ts";
+import { openNetwork } from "./forward.ts";
 import type { TrainedNetwork } from "./hazard-network.ts";
 import { type Preprocessing, scoreWidth } from "./preprocess.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
@@ -19,27 +19,34 @@ export interface Effects {
  * exact, a group that is left out being at the typical row. `scores` are rows of scores and flags. The
  * network is evaluated twice to the number of groups per row.
  */
-export function effectsOf(
+export async function effectsOf(
   backend: TensorBackend,
   network: TrainedNetwork,
   calibration: Calibration,
   scores: Float32Array,
   { groups, reach }: { readonly groups: readonly string[]; readonly reach: number },
-): Effects {
+): Promise<Effects> {
   const width = scoreWidth(network.preprocessing);
-  const rows = scores.length / width;
   const groupOf = columnGroups(network.preprocessing, groups);
-  const oddsOf = (members: number): Float64Array => {
-    const seen = scores.map((score, cell) =>
-      (members & (1 << (groupOf[cell % width] ?? 0))) === 0 ? 0 : score,
-    );
-    const hazards = Float64Array.from(logitsOfMatrix(backend, network, seen), sigmoid);
-    const { intervals } = network;
-    const distribution = distributionOf(calibrate(hazards, intervals, calibration), intervals);
-    return probabilityWithin(distribution, intervals, 0, reach).map(logit);
-  };
   const count = groups.length;
-  const odds = Array.from({ length: 1 << count }, (_, members) => oddsOf(members));
+  const odds: Float64Array[] = [];
+  const open = await openNetwork(backend, network);
+  try {
+    for (let members = 0; members < 1 << count; members++) {
+      const seen = scores.map((score, cell) =>
+        (members & (1 << (groupOf[cell % width] ?? 0))) === 0 ? 0 : score,
+      );
+      odds.push(oddsFrom(await open.logitsOf(seen), network.intervals, calibration, reach));
+    }
+  } finally {
+    await open.close();
+  }
+  return { base: odds[0]?.[0] ?? 0, effects: shapleyValues(odds, count) };
+}
+
+/** What each group adds to the odds of the groups beside it, on average: rows × groups. */
+function shapleyValues(odds: readonly Float64Array[], count: number): Float64Array {
+  const rows = odds[0]?.length ?? 0;
   const effects = new Float64Array(rows * count);
   for (let group = 0; group < count; group++) {
     for (let members = 0; members < 1 << count; members++) {
@@ -55,7 +62,18 @@ export function effectsOf(
       }
     }
   }
-  return { base: odds[0]?.[0] ?? 0, effects };
+  return effects;
+}
+
+/** The calibrated log odds of a purchase in the first `reach` intervals, per row. */
+function oddsFrom(
+  logits: Float32Array,
+  intervals: number,
+  calibration: Calibration,
+  reach: number,
+): Float64Array {
+  const hazards = calibrate(Float64Array.from(logits, sigmoid), intervals, calibration);
+  return probabilityWithin(distributionOf(hazards, intervals), intervals, 0, reach).map(logit);
 }
 
 /** Which group each score and flag is of. Throws where a feature is of none. */

@@ -12,7 +12,7 @@ import { pruningCurve } from "./pruning.ts";
 import type { Report, SystemReport } from "./report.ts";
 import { type System, systemsOf } from "./systems.ts";
 import { horizonMs, type ModelTask } from "./task.ts";
-import type { TensorBackend } from "./tensor-backend.ts";
+import { describeBackend, type TensorBackend } from "./tensor-backend.ts";
 import { missingFor, refuseTooFew, TooLittleData } from "./too-little.ts";
 
 /** Where in a rows file the labels stand: as known at each of the plan's instants. */
@@ -80,7 +80,7 @@ export async function evaluateTask(
       task,
       onShare(step.update, index, systems.length * 2),
     );
-    const hazards = hazardsOf(context.backend, model, calibrationRows);
+    const hazards = await hazardsOf(context.backend, model, calibrationRows);
     calibrations.set(system.name, fitCalibration(hazards, calibrationRows, task.intervals));
   }
   const training = await read(LABEL.evaluation, plan.evaluation.training, task.maximumRows);
@@ -99,7 +99,7 @@ export async function evaluateTask(
     const calibration = calibrations.get(system.name) ?? NO_CALIBRATION;
     tested.set(
       system.name,
-      judge(context.backend, task, test, { system, model, calibration, seconds, isJudged }),
+      await judge(context.backend, task, test, { system, model, calibration, seconds, isJudged }),
     );
   }
   const report: Report = {
@@ -107,7 +107,7 @@ export async function evaluateTask(
     intervals: task.intervals,
     intervalDays: task.intervalMs / DAY_MS,
     seed: task.settings.seed,
-    backend: context.backend.name,
+    backend: describeBackend(context.backend),
     trainingCutoffs: plan.evaluation.training.map(toIso),
     calibrationCutoffs: plan.calibrationCutoffs.map(toIso),
     testCutoffs: plan.testCutoffs.map(toIso),
@@ -142,7 +142,7 @@ function onShare(
   };
 }
 
-function judge(
+async function judge(
   backend: TensorBackend,
   task: ModelTask,
   test: Dataset,
@@ -153,8 +153,8 @@ function judge(
     readonly seconds: number;
     readonly isJudged: boolean;
   },
-): TestedSystem {
-  const hazards = hazardsOf(backend, fitted.model, test);
+): Promise<TestedSystem> {
+  const hazards = await hazardsOf(backend, fitted.model, test);
   const distribution = distributionOf(
     calibrate(hazards, task.intervals, fitted.calibration),
     task.intervals,

@@ -1,8 +1,9 @@
 import type { Dataset } from "./dataset.ts";
 import type { DenseLayer } from "./dense-layer.ts";
 import type { TrainedNetwork } from "./hazard-network.ts";
-import { openMembers } from "./member-tensors.ts";
+import { type OpenMembers, openMembers } from "./members.ts";
 import { columnsAmong, inputsOf, scoreMatrix, scoreWidth, writeScores } from "./preprocess.ts";
+import { scoreInputs } from "./score-inputs.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
 
 /**
@@ -50,34 +51,21 @@ function dense(layer: DenseLayer, input: Float32Array, isRectified: boolean): Fl
   return isRectified ? output.map((value) => Math.max(0, value)) : output;
 }
 
-const BATCH = 8192;
+/** A hazard network's members, for batches of rows of scores and flags. To be closed. */
+export function openNetwork(backend: TensorBackend, network: TrainedNetwork): Promise<OpenMembers> {
+  return openMembers(backend, { ...network, input: scoreInputs(network.preprocessing) });
+}
 
-/** The logits of every row, row-major (rows × intervals), in batches on the tensor backend. */
-export function logitsOfAll(
+/** The logits of every row, row-major (rows × intervals). */
+export async function logitsOfAll(
   backend: TensorBackend,
   network: TrainedNetwork,
   dataset: Dataset,
-): Float32Array {
-  const scores = scoreMatrix(network.preprocessing, dataset);
-  return logitsOfMatrix(backend, network, scores);
-}
-
-/** The same from every row's scores and flags, row-major. */
-export function logitsOfMatrix(
-  backend: TensorBackend,
-  network: TrainedNetwork,
-  scores: Float32Array,
-): Float32Array {
-  const from = scoreWidth(network.preprocessing);
-  const count = scores.length / from;
-  const logits = new Float32Array(count * network.intervals);
-  const members = openMembers(backend, network.members);
-  for (let first = 0; first < count; first += BATCH) {
-    const rows = Math.min(BATCH, count - first);
-    const batch = scores.subarray(first * from, (first + rows) * from);
-    const values = members.logitsOf(inputsOf(network.preprocessing, batch), rows);
-    logits.set(values, first * network.intervals);
+): Promise<Float32Array> {
+  const members = await openNetwork(backend, network);
+  try {
+    return await members.logitsOf(scoreMatrix(network.preprocessing, dataset));
+  } finally {
+    await members.close();
   }
-  members.dispose();
-  return logits;
 }

@@ -36,6 +36,6 @@ export {
   repurchaseTask,
   type TaskOptions,
 } from "./task.ts";
-export { loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
+export { describeBackend, loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
 export { trainModel } from "./train.ts";
 export type { TrainingContext } from "./training-context.ts";

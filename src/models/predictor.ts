@@ -17,19 +17,18 @@ export type FittedModel =
  * The hazard of every row in every interval, row-major (rows × intervals), uncalibrated. A model of intent has one
  * interval, up to its last horizon, and its calibration inside.
  */
-export function hazardsOf(
+export async function hazardsOf(
   backend: TensorBackend,
   model: FittedModel,
   dataset: Dataset,
-): Float64Array {
+): Promise<Float64Array> {
   if (model.kind === "network") {
-    return new Float64Array(logitsOfAll(backend, model.network, dataset)).map(sigmoid);
+    return Float64Array.from(await logitsOfAll(backend, model.network, dataset), sigmoid);
   }
   if (model.kind === "intent") {
     const horizons = model.model.horizonsMs.length;
-    return probabilitiesOfRows(backend, model.model, dataset).filter(
-      (_, index) => index % horizons === horizons - 1,
-    );
+    const probabilities = await probabilitiesOfRows(backend, model.model, dataset);
+    return probabilities.filter((_, index) => index % horizons === horizons - 1);
   }
   return baselineHazards(model, dataset);
 }

@@ -68,7 +68,7 @@ export function scoreWidth({ featureNames, flags }: Preprocessing): number {
 }
 
 /** Hinges are scaled to about the spread of the scores. */
-const HINGE_SCALE = 0.7;
+export const HINGE_SCALE = 0.7;
 
 /** The inputs of rows of scores and flags: these, then each score's hinges. Row-major. */
 export function inputsOf(preprocessing: Preprocessing, scores: Float32Array): Float32Array {
@@ -182,9 +182,15 @@ function interpolate(knots: readonly number[], scores: readonly number[], value:
   if (value >= (knots[last] ?? 0)) {
     return scores[last] ?? 0;
   }
-  const right = lowerBound(knots, value);
-  const [x0, x1] = [knots[right - 1] ?? 0, knots[right] ?? 0];
-  const [y0, y1] = [scores[right - 1] ?? 0, scores[right] ?? 0];
+  // The last knot below the value, halving without a branch that the processor would have to guess.
+  let left = 0;
+  for (let count = last + 1; count > 1; ) {
+    const half = count >> 1;
+    left += half * Number((knots[left + half] ?? 0) < value);
+    count -= half;
+  }
+  const [x0, x1] = [knots[left] ?? 0, knots[left + 1] ?? 0];
+  const [y0, y1] = [scores[left] ?? 0, scores[left + 1] ?? 0];
   return y0 + ((y1 - y0) * (value - x0)) / (x1 - x0);
 }
 

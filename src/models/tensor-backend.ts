@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import util from "node:util";
 import type * as TensorFlow from "@tensorflow/tfjs";
 import { messageOf } from "../base/index.ts";
+import { findOnnxRuntime, type OnnxRuntime } from "./onnx-runtime.ts";
 
 export type Tf = typeof TensorFlow;
 
@@ -9,6 +10,8 @@ export interface TensorBackend {
   readonly tf: Tf;
   /** `tensorflow` (tfjs-node), `wasm` or `cpu`. */
   readonly name: string;
+  /** Scores batches in its place; undefined where it is not installed. */
+  readonly onnx: OnnxRuntime | undefined;
   /** Why a faster one was not taken; empty if the fastest runs. */
   readonly notes: readonly string[];
 }
@@ -19,10 +22,11 @@ export interface TensorBackend {
  */
 export async function loadTensorBackend(): Promise<TensorBackend> {
   const notes: string[] = [];
+  const onnx = findOnnxRuntime(notes);
   const native = loadNative(notes);
   if (native !== undefined) {
     await native.ready();
-    return { tf: native, name: native.getBackend(), notes };
+    return { tf: native, name: native.getBackend(), onnx, notes };
   }
   const tf = await import("@tensorflow/tfjs");
   try {
@@ -37,7 +41,12 @@ export async function loadTensorBackend(): Promise<TensorBackend> {
     await tf.setBackend("cpu");
     await tf.ready();
   }
-  return { tf, name: tf.getBackend(), notes };
+  return { tf, name: tf.getBackend(), onnx, notes };
+}
+
+/** What computes, for logs and cards: the backend that trains, and what scores batches where that is another. */
+export function describeBackend({ name, onnx }: TensorBackend): string {
+  return onnx === undefined ? name : `${name}; scoring: onnxruntime`;
 }
 
 /** tfjs-node is optional: absent, or present without the binary its install step downloads. */

@@ -13,7 +13,7 @@ import { registerChampion } from "./registry-store.ts";
 import type { Report } from "./report.ts";
 import { type System, systemsOf } from "./systems.ts";
 import { labelOf, type ModelTask } from "./task.ts";
-import { loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
+import { describeBackend, loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
 import { missingFor, purchasesIn } from "./too-little.ts";
 import type { Trained, TrainingContext } from "./training-context.ts";
 
@@ -41,7 +41,7 @@ export async function trainBaseline(
     intervals: task.intervals,
     intervalDays: task.intervalMs / DAY_MS,
     seed: task.settings.seed,
-    backend: backend.name,
+    backend: describeBackend(backend),
     trainingCutoffs: cutoffs.map(toIso),
     calibrationCutoffs: [],
     testCutoffs: [],
@@ -164,7 +164,7 @@ async function chooseBaseline(
   let best = { system: untold, loss: Number.POSITIVE_INFINITY };
   for (const system of baselines) {
     const fitted = await system.fit(backend, early, task, () => undefined);
-    const hazards = hazardsOf(backend, fitted, rows);
+    const hazards = await hazardsOf(backend, fitted, rows);
     const loss = lossAfter(hazards, rows, task.intervals, latest);
     if (loss < best.loss) {
       best = { system, loss };

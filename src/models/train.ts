@@ -11,7 +11,7 @@ import { type Plan, planEvaluation, planStage } from "./plan.ts";
 import { registerChampion } from "./registry-store.ts";
 import { systemsOf } from "./systems.ts";
 import { labelOf, type ModelTask } from "./task.ts";
-import { loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
+import { describeBackend, loadTensorBackend, type TensorBackend } from "./tensor-backend.ts";
 import { TooLittleData } from "./too-little.ts";
 import { trainBaseline } from "./train-baseline.ts";
 import type { Trained, TrainingContext } from "./training-context.ts";
@@ -173,7 +173,10 @@ export async function evaluatePrepared(
   prepared: PreparedRows,
 ): Promise<PreparedRows & { readonly evaluation: Evaluation; readonly backend: TensorBackend }> {
   const backend = await loadTensorBackend();
-  context.logger.info({ backend: backend.name, notes: backend.notes }, "tensor backend");
+  context.logger.info(
+    { backend: describeBackend(backend), notes: backend.notes },
+    "tensor backend",
+  );
   const evaluation = await evaluateTask(
     {
       backend,

@@ -23,9 +23,13 @@ export interface ScoredRows {
 const SOON_WEEKS = 4;
 
 /** Scores rows with an artifact. */
-export function scoreRows(backend: TensorBackend, artifact: Artifact, rows: Dataset): ScoredRows {
+export async function scoreRows(
+  backend: TensorBackend,
+  artifact: Artifact,
+  rows: Dataset,
+): Promise<ScoredRows> {
   const { fitted, calibration, intervals } = artifact;
-  const hazards = calibrate(hazardsOf(backend, fitted, rows), intervals, calibration);
+  const hazards = calibrate(await hazardsOf(backend, fitted, rows), intervals, calibration);
   const distribution = distributionOf(hazards, intervals);
   if (fitted.kind !== "network" || artifact.model !== "repurchase-week") {
     return { distribution, base: null, effects: new Float64Array(0) };
@@ -33,5 +37,8 @@ export function scoreRows(backend: TensorBackend, artifact: Artifact, rows: Data
   const scores = scoreMatrix(fitted.network.preprocessing, rows);
   const reach = Math.min(SOON_WEEKS, intervals);
   const asked = { groups: REPURCHASE_GROUPS, reach };
-  return { distribution, ...effectsOf(backend, fitted.network, calibration, scores, asked) };
+  return {
+    distribution,
+    ...(await effectsOf(backend, fitted.network, calibration, scores, asked)),
+  };
 }

@@ -14,6 +14,7 @@ const artifact = loadArtifact(modelsFolder, model, versionId);
 const backend = await loadTensorBackend();
 
 parentPort?.on("message", (rows: Dataset) => {
-  const scored: ScoredRows = scoreRows(backend, artifact, rows);
-  parentPort?.postMessage(scored);
+  void scoreRows(backend, artifact, rows).then((scored: ScoredRows) => {
+    parentPort?.postMessage(scored);
+  });
 });

@@ -30,7 +30,7 @@ export async function* scorePieces(
     for await (const rows of pieces) {
       count++;
       if (count <= PIECES_WITHOUT_THREADS) {
-        yield { rows, scored: scoreRows(backend, artifact, rows) };
+        yield { rows, scored: await scoreRows(backend, artifact, rows) };
         continue;
       }
       if (workers.length === 0) {

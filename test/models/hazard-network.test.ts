@@ -82,7 +82,7 @@ describe("models/hazard-network", function () {
         members: 1,
         hinges,
       });
-      const all = logitsOfAll(backend, network, rows);
+      const all = await logitsOfAll(backend, network, rows);
       for (let row = 0; row < rows.rows; row += 13) {
         const one = logitsOfOne(
           network,
@@ -117,7 +117,7 @@ describe("models/hazard-network", function () {
     await trainHazardNetwork(backend, rows, 2, SETTINGS);
     const before = backend.tf.memory().numTensors;
     const { network } = await trainHazardNetwork(backend, rows, 2, SETTINGS);
-    logitsOfAll(backend, network, rows);
+    await logitsOfAll(backend, network, rows);
     expect(backend.tf.memory().numTensors).to.equal(before);
   });
 
@@ -179,7 +179,7 @@ describe("models/hazard-network", function () {
     const settings = { ...SETTINGS, members: 1, epochs: 5 };
     const mean = async (dataset: typeof rows): Promise<number> => {
       const { network } = await trainHazardNetwork(backend, dataset, 1, settings);
-      const hazards = logitsOfAll(backend, network, rows).map((z) => sigmoid(z));
+      const hazards = (await logitsOfAll(backend, network, rows)).map((z) => sigmoid(z));
       return hazards.reduce((sum, p) => sum + p, 0) / rows.rows;
     };
     const share = rows.events.filter((event) => event >= 0).length / rows.rows;

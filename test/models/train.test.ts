@@ -15,6 +15,7 @@ import { listBuilds } from "../../src/features/index.ts";
 import { loadArtifact } from "../../src/models/artifact.ts";
 import {
   backtestModel,
+  describeBackend,
   findChampion,
   hazardsOf,
   intentTask,
@@ -160,8 +161,8 @@ describe("models/train", function () {
         task.service.features,
       );
       duckdb.close();
-      expect(hazardsOf(backend, loaded.fitted, rows)).to.deep.equal(
-        hazardsOf(backend, artifact.fitted, rows),
+      expect(await hazardsOf(backend, loaded.fitted, rows)).to.deep.equal(
+        await hazardsOf(backend, artifact.fitted, rows),
       );
       expect(loaded.calibration).to.deep.equal(artifact.calibration);
       const card = JSON.parse(
@@ -173,7 +174,7 @@ describe("models/train", function () {
       expect(card).to.include({
         id: artifact.id,
         seed: 7,
-        backend: backend.name,
+        backend: describeBackend(backend),
         champion: artifact.system,
       });
 

@@ -58,7 +58,7 @@ describe("predictions/scoring-pool", () => {
       let piece = 0;
       for await (const { rows: scoredRows, scored } of scorePieces(thread, artifact, each())) {
         expect(scoredRows).to.equal(pieces[piece]);
-        const here = scoreRows(backend, artifact, scoredRows);
+        const here = await scoreRows(backend, artifact, scoredRows);
         expect(scored.distribution).to.deep.equal(here.distribution);
         expect(scored.effects).to.deep.equal(here.effects);
         expect(scored.base).to.equal(here.base);

@@ -116,7 +116,8 @@ describe("intent of one customer", function () {
       const values = await featuresOf(app);
       const { fitted, service } = loadArtifact(modelsFolder, "conversion-intent", id);
       const row = Float32Array.from(service.features, (name) => values[name] ?? Number.NaN);
-      const [last] = hazardsOf(await loadTensorBackend(), fitted, oneRow(service.features, row));
+      const one = oneRow(service.features, row);
+      const [last] = await hazardsOf(await loadTensorBackend(), fitted, one);
       expect(second.horizons[2]?.probability).to.be.closeTo(last ?? Number.NaN, 1e-5);
     });
   });

@@ -1,46 +1,35 @@
 import { binnedHazards } from "../baselines/binned-hazard.ts";
 import type { Dataset } from "../dataset.ts";
 import { sigmoid } from "../distribution.ts";
-import { openMembers } from "../member-tensors.ts";
+import { openMembers } from "../members.ts";
 import type { TensorBackend } from "../tensor-backend.ts";
-import { columnsOf, inputWidth, writeInputs } from "./inputs.ts";
 import { type IntentModel, type IntentSystem, withinHorizons } from "./intent-model.ts";
 import { type IntentNetwork, isHeldOut, isLeavingOut } from "./network.ts";
+import { piecewiseLayer } from "./piecewise-layer.ts";
 
-const BATCH = 4096;
-
-/** The logits of every row, row-major (rows × intervals), in batches on the tensor backend. */
-export function logitsOfRows(
+/** The logits of every row, row-major (rows × intervals). */
+export async function logitsOfRows(
   backend: TensorBackend,
   network: IntentNetwork,
-  dataset: Pick<Dataset, "rows" | "features" | "featureNames">,
-): Float32Array {
-  const { inputs, intervals } = network;
-  const columns = columnsOf(inputs, dataset.featureNames);
-  const width = inputWidth(inputs);
-  const logits = new Float32Array(dataset.rows * intervals);
-  const members = openMembers(backend, network.members);
-  const x = new Float32Array(Math.min(BATCH, dataset.rows) * width);
-  for (let from = 0; from < dataset.rows; from += BATCH) {
-    const rows = Math.min(BATCH, dataset.rows - from);
-    for (let row = 0; row < rows; row++) {
-      const at = (from + row) * dataset.featureNames.length;
-      writeInputs(inputs, columns, dataset.features, at, x, row * width);
-    }
-    logits.set(members.logitsOf(x.subarray(0, rows * width), rows), from * intervals);
+  dataset: Pick<Dataset, "features" | "featureNames">,
+): Promise<Float32Array> {
+  const input = piecewiseLayer(network.inputs, dataset.featureNames);
+  const members = await openMembers(backend, { ...network, input });
+  try {
+    return await members.logitsOf(dataset.features);
+  } finally {
+    await members.close();
   }
-  members.dispose();
-  return logits;
 }
 
 /** The uncalibrated hazards of every row's spans, row-major. */
-export function spanHazards(
+export async function spanHazards(
   backend: TensorBackend,
   system: IntentSystem,
   dataset: Dataset,
-): Float64Array {
+): Promise<Float64Array> {
   return system.kind === "network"
-    ? Float64Array.from(logitsOfRows(backend, system.network, dataset), sigmoid)
+    ? Float64Array.from(await logitsOfRows(backend, system.network, dataset), sigmoid)
     : binnedHazards(system.table, dataset);
 }
 
@@ -48,36 +37,36 @@ export function spanHazards(
  * The same, each row's by the member that did not see its customer in training; of a rule, and of a network whose
  * members saw everybody, those of `spanHazards`.
  */
-export function heldOutHazards(
+export async function heldOutHazards(
   backend: TensorBackend,
   system: IntentSystem,
   dataset: Dataset,
-): Float64Array {
+): Promise<Float64Array> {
   if (system.kind === "rule" || !isLeavingOut(system.network.members.length)) {
     return spanHazards(backend, system, dataset);
   }
   const { network } = system;
   const hazards = new Float64Array(dataset.rows * network.intervals);
-  network.members.forEach((layers, member) => {
-    const alone = logitsOfRows(backend, { ...network, members: [layers] }, dataset);
+  for (const [member, layers] of network.members.entries()) {
+    const alone = await logitsOfRows(backend, { ...network, members: [layers] }, dataset);
     for (let row = 0; row < dataset.rows; row++) {
       if (isHeldOut(dataset.customers[row] ?? 0, member, network.members.length)) {
         const at = row * network.intervals;
         hazards.set(Array.from(alone.subarray(at, at + network.intervals), sigmoid), at);
       }
     }
-  });
+  }
   return hazards;
 }
 
 /** P(an order within each horizon) of every row, row-major (rows × horizons). */
-export function probabilitiesOfRows(
+export async function probabilitiesOfRows(
   backend: TensorBackend,
   model: IntentModel,
   dataset: Dataset,
-): Float64Array {
+): Promise<Float64Array> {
   const spans = model.horizonsMs.length;
-  const hazards = spanHazards(backend, model.system, dataset);
+  const hazards = await spanHazards(backend, model.system, dataset);
   const result = new Float64Array(hazards.length);
   for (let row = 0; row < dataset.rows; row++) {
     const own = hazards.subarray(row * spans, (row + 1) * spans);

@@ -119,6 +119,8 @@ export function placeAmong(
   return { span, share: Math.min(1, Math.max(0, (value - low) / (high - low))) };
 }
 
+const NONE: readonly number[] = [];
+
 /** Writes one row's inputs at `to`; `features` holds its values from `from` on, those of the inputs at `columns`. */
 export function writeInputs(
   inputs: PiecewiseInputs,
@@ -128,22 +130,28 @@ export function writeInputs(
   target: Float32Array,
   to: number,
 ): void {
+  const { edges, flags } = inputs;
   let at = to;
-  inputs.edges.forEach((edges, feature) => {
-    const spans = edges.length - 1;
+  for (let feature = 0; feature < edges.length; feature++) {
+    const own = edges[feature] ?? NONE;
+    const last = own.length - 1;
     const value = features[from + (columns[feature] ?? 0)] ?? Number.NaN;
-    const isUnknown = Number.isNaN(value);
-    target.fill(0, at, at + spans);
-    if (!isUnknown) {
-      const { span, share } = placeAmong(edges, value);
-      target.fill(1, at, at + span);
-      target[at + span] = share;
+    let span = 0;
+    for (; span < last && value >= (own[span + 1] ?? 0); span++) {
+      target[at++] = 1;
     }
-    at += spans;
-    if (inputs.flags[feature] === true) {
-      target[at++] = isUnknown ? 1 : 0;
+    if (span < last) {
+      const low = own[span] ?? 0;
+      target[at++] = value > low ? (value - low) / ((own[span + 1] ?? 0) - low) : 0;
+      span++;
     }
-  });
+    for (; span < last; span++) {
+      target[at++] = 0;
+    }
+    if (flags[feature] === true) {
+      target[at++] = Number.isNaN(value) ? 1 : 0;
+    }
+  }
 }
 
 /** Where the inputs' features stand among the given names. Throws `conflict` where one is missing. */

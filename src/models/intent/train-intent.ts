@@ -17,7 +17,7 @@ import { type Artifact, saveArtifact } from "../artifact.ts";
 import { NO_CALIBRATION } from "../calibrate.ts";
 import { registerChampion } from "../registry-store.ts";
 import type { Report } from "../report.ts";
-import { loadTensorBackend, type TensorBackend } from "../tensor-backend.ts";
+import { describeBackend, loadTensorBackend, type TensorBackend } from "../tensor-backend.ts";
 import {
   calibrateSystem,
   evaluateIntent,
@@ -77,7 +77,7 @@ export async function trainIntent(
   const system = await champion.candidate.fit(backend, training, task, (share) => {
     step.update(share, 1);
   });
-  const model = calibrateSystem(backend, system, training, task, asOf);
+  const model = await calibrateSystem(backend, system, training, task, asOf);
   const artifact = saveArtifact(
     context.modelsFolder,
     {
@@ -145,12 +145,22 @@ async function evaluateVisits(
     return undefined;
   }
   const backend = await loadTensorBackend();
-  context.logger.info({ backend: backend.name, notes: backend.notes }, "tensor backend");
+  context.logger.info(
+    { backend: describeBackend(backend), notes: backend.notes },
+    "tensor backend",
+  );
   const step = progress.begin("conversion-intent: back-test");
   const evaluation = await evaluateIntent(backend, rows, task, periods, (share) => {
     step.update(share, 1);
   });
-  const report = intentReport(store, task, periods, evaluation, backend.name, rowsPerSecond);
+  const report = intentReport(
+    store,
+    task,
+    periods,
+    evaluation,
+    describeBackend(backend),
+    rowsPerSecond,
+  );
   step.end(
     `${report.champion} serves; ${report.rows.training} rows to learn from, ${report.rows.test} to be judged on`,
   );

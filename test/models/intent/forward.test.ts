@@ -70,9 +70,8 @@ describe("models/intent/forward", () => {
       rows.set([1e9, -5, 99, 0, -1e9, 77, Number.NaN, 8]);
       const expected = predict(rows);
       const forward = prepareForward(network, NAMES);
-      const many = logitsOfRows(await loadTensorBackend(), network, {
+      const many = await logitsOfRows(await loadTensorBackend(), network, {
         featureNames: NAMES,
-        rows: ROWS,
         features: rows,
       });
       for (let row = 0; row < ROWS; row++) {
