@@ -1,38 +1,21 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import type { DenseLayer } from "./dense-layer.ts";
-import type { Tf } from "./tensor-backend.ts";
+import type { HazardBatch, HazardGradient, HazardSlope } from "./hazard-slope.ts";
+import { openOnnxGradient } from "./onnx-gradient.ts";
+import type { TensorBackend, Tf } from "./tensor-backend.ts";
 
-/**
- * Rows of a batch: inputs, what happened (the row's weight in the interval of the event) and which intervals were at
- * risk and seen (the weight in each); rows × inputs, and rows × intervals twice, row-major.
- */
-export interface HazardBatch {
-  readonly rows: number;
-  readonly x: Float32Array;
-  readonly happened: Float32Array;
-  readonly atRisk: Float32Array;
-}
-
-/** The loss of a batch, in nats, a mean over its rows, and how it changes with each kernel and bias, in their order. */
-export interface HazardSlope {
-  readonly loss: number;
-  readonly gradients: readonly Float32Array[];
-}
-
-/** Takes the gradient of the censored likelihood of discrete hazards by all layers' numbers; ReLU between the layers. */
-export type HazardGradient = (
+/** On ONNX Runtime where it is installed, else on the tensor backend. */
+export function openGradient(
+  { tf, onnx }: TensorBackend,
   layers: readonly DenseLayer[],
-  batch: HazardBatch,
-) => Promise<HazardSlope>;
-
-/** The kernels and biases of layers, one after the other. */
-export function parametersOf(layers: readonly DenseLayer[]): Float32Array[] {
-  return layers.flatMap(({ kernel, bias }) => [kernel, bias]);
+): Promise<HazardGradient> {
+  return onnx === undefined
+    ? Promise.resolve(tensorGradient(tf, layers))
+    : openOnnxGradient(onnx, layers);
 }
 
-/** On TensorFlow.js. */
-export function tensorGradient(tf: Tf): HazardGradient {
-  return (layers, { rows, x, happened, atRisk }) => {
+function tensorGradient(tf: Tf, layers: readonly DenseLayer[]): HazardGradient {
+  const of = ({ rows, x, happened, atRisk }: HazardBatch): Promise<HazardSlope> => {
     let loss = Number.NaN;
     let gradients: Float32Array[] = [];
     // Not the closure's value: tidy looks for tensors in every number of that.
@@ -54,6 +37,7 @@ export function tensorGradient(tf: Tf): HazardGradient {
     });
     return Promise.resolve({ loss, gradients });
   };
+  return { of, close: () => Promise.resolve() };
 }
 
 function forward(

@@ -1,7 +1,9 @@
 import { seededRandom, shuffle } from "../base/index.ts";
 import { openAdamW } from "./adam-w.ts";
 import type { DenseLayer } from "./dense-layer.ts";
-import { type HazardBatch, type HazardGradient, parametersOf } from "./hazard-gradient.ts";
+import { openGradient } from "./hazard-gradient.ts";
+import { type HazardBatch, parametersOf } from "./hazard-slope.ts";
+import type { TensorBackend } from "./tensor-backend.ts";
 
 /** How a member learns: so often all rows, in batches, at a one-cycle rate, with decoupled decay. */
 export interface Learning {
@@ -20,7 +22,7 @@ export interface Learning {
  * in between batches. `onEpoch` hears how many epochs are done. Returns each epoch's mean loss of a row, in nats.
  */
 export async function learnEpochs(
-  gradientOf: HazardGradient,
+  backend: TensorBackend,
   layers: readonly DenseLayer[],
   order: Int32Array,
   { epochs, batchSize, learningRate, weightDecay, seed }: Learning,
@@ -34,13 +36,14 @@ export async function learnEpochs(
     layers.flatMap(() => [true, false]),
   );
   const losses: number[] = [];
+  const gradient = await openGradient(backend, layers);
   for (let epoch = 0; epoch < epochs; epoch++) {
     shuffle(order, random);
     let total = 0;
     for (let batch = 0; batch < batches; batch++) {
       const rate = learningRateAt(epoch * batches + batch, batches * epochs, learningRate);
       const rows = order.subarray(batch * batchSize, (batch + 1) * batchSize);
-      const { loss, gradients } = await gradientOf(layers, batchOf(rows));
+      const { loss, gradients } = await gradient.of(batchOf(rows));
       optimizer.step(gradients, rate, rate * weightDecay);
       total += loss * rows.length;
       if (batch % 8 === 7) {
@@ -50,6 +53,7 @@ export async function learnEpochs(
     losses.push(total / order.length);
     onEpoch(epoch + 1);
   }
+  await gradient.close();
   return losses;
 }
 

@@ -1,8 +1,8 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import type { Dataset } from "./dataset.ts";
 import type { DenseLayer } from "./dense-layer.ts";
-import { type HazardBatch, tensorGradient } from "./hazard-gradient.ts";
 import { learnEpochs } from "./hazard-learning.ts";
+import type { HazardBatch } from "./hazard-slope.ts";
 import {
   fitPreprocessing,
   inputsOf,
@@ -155,7 +155,7 @@ async function fit(
   const order = Int32Array.from({ length: dataset.rows }, (_, row) => row);
   const epochs = epochsFor(dataset.rows, settings);
   return learnEpochs(
-    tensorGradient(backend.tf),
+    backend,
     layers,
     order,
     { ...settings, epochs, seed },

@@ -118,9 +118,18 @@ async function openGraph(
   );
   const result = addNode(graph, "Mean", outputs);
   const from = made === undefined ? (members[0]?.[0]?.inputs ?? 0) : input.width;
-  const model = await openOnnxModel(runtime, encodeOnnx(graph, { from, to: intervals, result }));
+  const encoded = encodeOnnx(
+    graph,
+    [{ name: GIVEN, dims: ["rows", from] }],
+    [{ name: result, dims: ["rows", intervals] }],
+  );
+  const model = await openOnnxModel(runtime, encoded);
   return {
-    run: (given, rows) => model.run(made === undefined ? input.inputsOf(given, rows) : given, rows),
+    run: async (given, rows) => {
+      const data = made === undefined ? input.inputsOf(given, rows) : given;
+      const results = await model.run({ [GIVEN]: { data, dims: [rows, from] } });
+      return results[result] ?? new Float32Array(0);
+    },
     close: () => model.close(),
   };
 }

@@ -107,10 +107,17 @@ const MESSAGES = protobuf.Root.fromJSON({
 /** As ONNX numbers element types, and the type of an attribute. */
 const TYPE = { float: 1, int64: 7, intAttribute: 2 };
 
-/** The graph as an ONNX model from rows of `from` 32-bit numbers, however many, to rows of `to`, which `result` names. */
+/** What a model is given or gives: a name, and how many 32-bit numbers along each axis; a name there is any number. */
+export interface OnnxValue {
+  readonly name: string;
+  readonly dims: readonly (number | string)[];
+}
+
+/** The graph as an ONNX model that makes `outputs`, values of its operations, of `inputs`. */
 export function encodeOnnx(
   { constants, nodes }: OnnxGraph,
-  { from, to, result }: { readonly from: number; readonly to: number; readonly result: string },
+  inputs: readonly OnnxValue[],
+  outputs: readonly OnnxValue[],
 ): Uint8Array {
   const model = MESSAGES.lookupType("Model");
   const message = model.fromObject({
@@ -119,8 +126,8 @@ export function encodeOnnx(
     opsetImport: [{ domain: "", version: 17 }],
     graph: {
       name: "network",
-      input: [rowsOf(GIVEN, from)],
-      output: [rowsOf(result, to)],
+      input: inputs.map(messageOfValue),
+      output: outputs.map(messageOfValue),
       initializer: constants.map(({ name, dims, values }) => ({
         name,
         dims,
@@ -143,7 +150,7 @@ export function encodeOnnx(
   return model.encode(message).finish();
 }
 
-function rowsOf(name: string, width: number): object {
-  const dim = [{ dimParam: "rows" }, { dimValue: width }];
+function messageOfValue({ name, dims }: OnnxValue): object {
+  const dim = dims.map((one) => (typeof one === "string" ? { dimParam: one } : { dimValue: one }));
   return { name, type: { tensorType: { elemType: TYPE.float, shape: { dim } } } };
 }

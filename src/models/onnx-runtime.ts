@@ -8,8 +8,6 @@ interface OnnxTensor {
 
 /** What is used of a session of `onnxruntime-node`. */
 interface OnnxSession {
-  readonly inputNames: readonly string[];
-  readonly outputNames: readonly string[];
   run(feeds: Readonly<Record<string, OnnxTensor>>): Promise<Readonly<Record<string, OnnxTensor>>>;
   release(): Promise<void>;
 }
@@ -32,16 +30,21 @@ export function findOnnxRuntime(notes: string[]): OnnxRuntime | undefined {
   }
 }
 
+/** Numbers by an input's or output's name, row-major; `dims` is how many along each axis. */
+export type OnnxFeeds = Readonly<
+  Record<string, { readonly data: Float32Array; readonly dims: readonly number[] }>
+>;
+
 /** A model that is ready to run, until it is closed. */
 export interface OnnxModel {
-  /** What the model makes of so many rows, row-major. Not called again before it answered. */
-  run(given: Float32Array, rows: number): Promise<Float32Array>;
+  /** Each output by its name. Not called again before it answered. */
+  run(feeds: OnnxFeeds): Promise<Readonly<Record<string, Float32Array>>>;
   close(): Promise<void>;
 }
 
 /**
- * Opens a model of one input and one output on a single thread: a machine's other cores have scoring threads of
- * their own. Rejects where the runtime refuses the model.
+ * Opens a model on a single thread: a machine's other cores have scoring threads, or another training, of their own.
+ * Rejects where the runtime refuses the model.
  */
 export async function openOnnxModel(runtime: OnnxRuntime, model: Uint8Array): Promise<OnnxModel> {
   const session = await runtime.InferenceSession.create(model, {
@@ -50,12 +53,16 @@ export async function openOnnxModel(runtime: OnnxRuntime, model: Uint8Array): Pr
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
   });
-  const [input = "", output = ""] = [session.inputNames[0], session.outputNames[0]];
   return {
-    run: async (given, rows) => {
-      const tensor = new runtime.Tensor("float32", given, [rows, given.length / rows]);
-      const results = await session.run({ [input]: tensor });
-      return results[output]?.data as Float32Array;
+    run: async (feeds) => {
+      const given = Object.entries(feeds).map(([name, { data, dims }]) => [
+        name,
+        new runtime.Tensor("float32", data, dims),
+      ]);
+      const results = await session.run(Object.fromEntries(given) as Record<string, OnnxTensor>);
+      return Object.fromEntries(
+        Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]),
+      );
     },
     close: () => session.release(),
   };

@@ -1,9 +1,9 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import type { Dataset } from "../dataset.ts";
 import type { DenseLayer } from "../dense-layer.ts";
-import { type HazardBatch, tensorGradient } from "../hazard-gradient.ts";
 import { learnEpochs } from "../hazard-learning.ts";
 import { defineNetwork, readLayers } from "../hazard-network.ts";
+import type { HazardBatch } from "../hazard-slope.ts";
 import type { TensorBackend, Tf } from "../tensor-backend.ts";
 import { columnsOf, fitInputs, inputWidth, type PiecewiseInputs, writeInputs } from "./inputs.ts";
 
@@ -130,7 +130,7 @@ async function fit(
   const batches = Math.ceil(order.length / settings.batchSize);
   const epochs = Math.max(settings.epochs, Math.ceil(STEPS_MIN / batches));
   await learnEpochs(
-    tensorGradient(backend.tf),
+    backend,
     layers,
     order,
     { ...settings, epochs, seed: settings.seed * 1000 + member },
