@@ -34,7 +34,7 @@ export interface ScoredNetwork {
 }
 
 /** How fast work goes through rows. */
-export async function ratesOf(rows: number, work: () => Promise<unknown>): Promise<Rates> {
+async function ratesOf(rows: number, work: () => Promise<unknown>): Promise<Rates> {
   const [cpu, started] = [process.cpuUsage(), performance.now()];
   await work();
   const wall = (performance.now() - started) / 1000;
