@@ -169,22 +169,17 @@ export function addModelCommands(program: Command): void {
     .action(async (name: string | undefined, options: TaskFlags, command: Command) => {
       await withService(command, options, async (service) => {
         await writeIdentity(service.store, service.clock);
-        const { store, modelsFolder, clock, progress, asOf } = trainingContext(
-          service,
-          asOfOption(service, options),
-        );
+        const context = trainingContext(service, asOfOption(service, options));
         const answers: Awaited<ReturnType<typeof scoreAll>>[] = [];
         for (const model of modelsOf(name)) {
-          answers.push(
-            await scoreAll(
-              { store, modelsFolder, clock, progress, asOf },
-              await taskOf(service, model, {}),
-            ),
-          );
+          answers.push(await scoreAll(context, await taskOf(service, model, {})));
         }
         answer(options, answers, () =>
           answers
-            .map((one) => `${one.rows} predictions by ${one.modelVersion}, as of ${toIso(asOf)}`)
+            .map(
+              (one) =>
+                `${one.rows} predictions by ${one.modelVersion}, as of ${toIso(context.asOf)}`,
+            )
             .join("\n"),
         );
       });

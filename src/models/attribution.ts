@@ -72,7 +72,7 @@ function oddsFrom(
   calibration: Calibration,
   reach: number,
 ): Float64Array {
-  const hazards = calibrate(Float64Array.from(logits, sigmoid), intervals, calibration);
+  const hazards = calibrate(new Float64Array(logits).map(sigmoid), intervals, calibration);
   return probabilityWithin(distributionOf(hazards, intervals), intervals, 0, reach).map(logit);
 }
 

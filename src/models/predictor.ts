@@ -23,7 +23,7 @@ export async function hazardsOf(
   dataset: Dataset,
 ): Promise<Float64Array> {
   if (model.kind === "network") {
-    return Float64Array.from(await logitsOfAll(backend, model.network, dataset), sigmoid);
+    return new Float64Array(await logitsOfAll(backend, model.network, dataset)).map(sigmoid);
   }
   if (model.kind === "intent") {
     const horizons = model.model.horizonsMs.length;

@@ -182,16 +182,21 @@ function interpolate(knots: readonly number[], scores: readonly number[], value:
   if (value >= (knots[last] ?? 0)) {
     return scores[last] ?? 0;
   }
-  // The last knot below the value, halving without a branch that the processor would have to guess.
+  const left = lastBelow(knots, value);
+  const [x0, x1] = [knots[left] ?? 0, knots[left + 1] ?? 0];
+  const [y0, y1] = [scores[left] ?? 0, scores[left + 1] ?? 0];
+  return y0 + ((y1 - y0) * (value - x0)) / (x1 - x0);
+}
+
+/** The last knot below a value that is above the first, by halving without a branch for the processor to guess. */
+function lastBelow(knots: readonly number[], value: number): number {
   let left = 0;
-  for (let count = last + 1; count > 1; ) {
+  for (let count = knots.length; count > 1; ) {
     const half = count >> 1;
     left += half * Number((knots[left + half] ?? 0) < value);
     count -= half;
   }
-  const [x0, x1] = [knots[left] ?? 0, knots[left + 1] ?? 0];
-  const [y0, y1] = [scores[left] ?? 0, scores[left + 1] ?? 0];
-  return y0 + ((y1 - y0) * (value - x0)) / (x1 - x0);
+  return left;
 }
 
 /** The inverse normal distribution function, to 1e-9 (Acklam 2003, "An algorithm for computing the inverse normal CDF"). */

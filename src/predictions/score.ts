@@ -1,12 +1,21 @@
 import { join } from "node:path";
-import { type Clock, lowerBound, type Progress, ServiceError, type Store } from "../base/index.ts";
+import {
+  type Clock,
+  type Logger,
+  lowerBound,
+  type Progress,
+  ServiceError,
+  type Store,
+} from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
 import { openOfflineStore, recordBuiltRows } from "../features/index.ts";
 import {
   type Artifact,
+  describeBackend,
   eachDataset,
   findChampion,
   loadArtifact,
+  loadTensorBackend,
   type ModelTask,
   probabilityWithin,
 } from "../models/index.ts";
@@ -23,6 +32,7 @@ export interface ScoringContext {
   readonly store: Store;
   readonly modelsFolder: string;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly progress: Progress;
   readonly asOf: number;
 }
@@ -100,6 +110,11 @@ async function scoreFile(
   artifact: Artifact,
   file: string,
 ): Promise<NewPrediction[]> {
+  const backend = await loadTensorBackend();
+  context.logger.info(
+    { backend: describeBackend(backend), notes: backend.notes },
+    "tensor backend",
+  );
   const duckdb = await context.store.openDuckDb({ memoryLimitMiB: 300 });
   const predictions: (Omit<NewPrediction, "percentile"> & { percentile: number })[] = [];
   const soon: Float64Array[] = [];
@@ -107,7 +122,7 @@ async function scoreFile(
     const pieces = eachDataset(duckdb, file, artifact.service.features, PIECE_ROWS);
     const { modelsFolder } = context;
     const thread = { modelsFolder, model: task.model, versionId: artifact.id };
-    for await (const piece of scorePieces(thread, artifact, pieces)) {
+    for await (const piece of scorePieces(backend, thread, artifact, pieces)) {
       const { intervals } = artifact;
       const reach = Math.min(SOON_WEEKS, intervals);
       soon.push(probabilityWithin(piece.scored.distribution, intervals, 0, reach));

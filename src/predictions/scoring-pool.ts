@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { startThread } from "../base/index.ts";
-import { type Artifact, type Dataset, loadTensorBackend } from "../models/index.ts";
+import type { Artifact, Dataset, TensorBackend } from "../models/index.ts";
 import { type ScoredRows, scoreRows } from "./score-rows.ts";
 import type { ScoringThread } from "./score-worker.ts";
 
@@ -18,11 +18,11 @@ const PIECES_WITHOUT_THREADS = 3;
  * follow, in as many worker threads as the machine has cores (four at most), each at one piece.
  */
 export async function* scorePieces(
+  backend: TensorBackend,
   thread: ScoringThread,
   artifact: Artifact,
   pieces: AsyncIterable<Dataset>,
 ): AsyncGenerator<ScoredPiece> {
-  const backend = await loadTensorBackend();
   const waiting: Promise<ScoredPiece>[] = [];
   const workers: ScoringWorker[] = [];
   let count = 0;

@@ -56,7 +56,12 @@ describe("predictions/scoring-pool", () => {
         versionId: artifact.id,
       } as const;
       let piece = 0;
-      for await (const { rows: scoredRows, scored } of scorePieces(thread, artifact, each())) {
+      for await (const { rows: scoredRows, scored } of scorePieces(
+        backend,
+        thread,
+        artifact,
+        each(),
+      )) {
         expect(scoredRows).to.equal(pieces[piece]);
         const here = await scoreRows(backend, artifact, scoredRows);
         expect(scored.distribution).to.deep.equal(here.distribution);

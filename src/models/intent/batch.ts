@@ -29,7 +29,7 @@ export async function spanHazards(
   dataset: Dataset,
 ): Promise<Float64Array> {
   return system.kind === "network"
-    ? Float64Array.from(await logitsOfRows(backend, system.network, dataset), sigmoid)
+    ? new Float64Array(await logitsOfRows(backend, system.network, dataset)).map(sigmoid)
     : binnedHazards(system.table, dataset);
 }
 

@@ -134,23 +134,34 @@ export function writeInputs(
   let at = to;
   for (let feature = 0; feature < edges.length; feature++) {
     const own = edges[feature] ?? NONE;
-    const last = own.length - 1;
     const value = features[from + (columns[feature] ?? 0)] ?? Number.NaN;
-    let span = 0;
-    for (; span < last && value >= (own[span + 1] ?? 0); span++) {
-      target[at++] = 1;
-    }
-    if (span < last) {
-      const low = own[span] ?? 0;
-      target[at++] = value > low ? (value - low) / ((own[span + 1] ?? 0) - low) : 0;
-      span++;
-    }
-    for (; span < last; span++) {
-      target[at++] = 0;
-    }
+    writeSpans(own, value, target, at);
+    at += own.length - 1;
     if (flags[feature] === true) {
       target[at++] = Number.isNaN(value) ? 1 : 0;
     }
+  }
+}
+
+/** Writes what one value makes of each span: 1 below it, its share where it lies, 0 above; 0 of an unknown value. */
+function writeSpans(
+  edges: readonly number[],
+  value: number,
+  target: Float32Array,
+  to: number,
+): void {
+  const last = edges.length - 1;
+  let span = 0;
+  for (; span < last && value >= (edges[span + 1] ?? 0); span++) {
+    target[to + span] = 1;
+  }
+  if (span < last) {
+    const low = edges[span] ?? 0;
+    target[to + span] = value > low ? (value - low) / ((edges[span + 1] ?? 0) - low) : 0;
+    span++;
+  }
+  for (; span < last; span++) {
+    target[to + span] = 0;
   }
 }
 

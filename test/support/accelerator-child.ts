@@ -1,0 +1,90 @@
+import { seededRandom } from "../../src/base/index.ts";
+import { logitsOfAll, logitsOfOne } from "../../src/models/forward.ts";
+import type { DenseLayer } from "../../src/models/hazard-network.ts";
+import { describeBackend, loadTensorBackend } from "../../src/models/index.ts";
+import { logitsOfRows } from "../../src/models/intent/batch.ts";
+import { prepareForward } from "../../src/models/intent/forward.ts";
+import { fitInputs, inputWidth as piecewiseWidth } from "../../src/models/intent/inputs.ts";
+import { fitPreprocessing, inputWidth } from "../../src/models/preprocess.ts";
+import { hazardRows } from "./rows.ts";
+
+/** What a process says of one network: logits of the first rows in a batch, and the farthest that a row alone is off. */
+export interface NetworkAnswer {
+  readonly logits: readonly number[];
+  readonly farthest: number;
+}
+
+/** What it says of itself and of each network by its name. */
+export interface AcceleratorAnswer {
+  readonly backend: string;
+  readonly notes: readonly string[];
+  readonly networks: Readonly<Record<string, NetworkAnswer>>;
+}
+
+/** More than two batches and not a whole number of them. */
+const ROWS = 2500;
+const INTERVALS = 5;
+
+const backend = await loadTensorBackend();
+
+function membersOf(inputs: number, hidden: readonly number[], count: number): DenseLayer[][] {
+  const random = seededRandom(7);
+  const widths = [inputs, ...hidden, INTERVALS];
+  const numbers = (length: number): Float32Array =>
+    Float32Array.from({ length }, () => random.next() - 0.5);
+  return Array.from({ length: count }, () =>
+    hidden.concat(INTERVALS).map((units, layer) => {
+      const from = widths[layer] ?? 0;
+      return { inputs: from, units, kernel: numbers(from * units), bias: numbers(units) };
+    }),
+  );
+}
+
+function answerOf(batch: Float32Array, alone: (row: number) => Float64Array): NetworkAnswer {
+  let farthest = 0;
+  for (let row = 0; row < ROWS; row++) {
+    alone(row).forEach((value, interval) => {
+      farthest = Math.max(farthest, Math.abs(value - (batch[row * INTERVALS + interval] ?? 0)));
+    });
+  }
+  return { logits: [...batch], farthest };
+}
+
+async function hazards(
+  hinges: number,
+  hidden: readonly number[],
+  count: number,
+): Promise<NetworkAnswer> {
+  const rows = hazardRows(ROWS, INTERVALS, 1);
+  const preprocessing = fitPreprocessing(rows, rows.featureNames, hinges);
+  const members = membersOf(inputWidth(preprocessing), hidden, count);
+  const network = { preprocessing, intervals: INTERVALS, members };
+  return answerOf(await logitsOfAll(backend, network, rows), (row) =>
+    logitsOfOne(network, rows.featureNames, rows.features.subarray(2 * row, 2 * row + 2)),
+  );
+}
+
+async function intent(hidden: readonly number[], count: number): Promise<NetworkAnswer> {
+  const rows = hazardRows(ROWS, INTERVALS, 1);
+  const inputs = fitInputs(rows, 6);
+  const members = membersOf(piecewiseWidth(inputs), hidden, count);
+  const network = { inputs, intervals: INTERVALS, members };
+  const forward = prepareForward(network, rows.featureNames);
+  return answerOf(await logitsOfRows(backend, network, rows), (row) =>
+    forward.logitsFrom(forward.sumsOf(rows.features, 2 * row)),
+  );
+}
+
+const answer: AcceleratorAnswer = {
+  backend: describeBackend(backend),
+  notes: backend.notes,
+  networks: {
+    "repurchase, hinges": await hazards(5, [24, 16], 1),
+    "repurchase, members": await hazards(0, [12], 3),
+    "repurchase, members and hinges": await hazards(2, [12, 7], 2),
+    "repurchase, logistic": await hazards(0, [], 1),
+    "intent, members": await intent([16, 12, 8], 6),
+    "intent, logistic": await intent([], 2),
+  },
+};
+process.stdout.write(JSON.stringify(answer));
