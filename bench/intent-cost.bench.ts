@@ -1,5 +1,5 @@
 import { seededRandom } from "../src/base/index.ts";
-import type { DenseLayer } from "../src/models/hazard-network.ts";
+import type { DenseLayer } from "../src/models/dense-layer.ts";
 import { intentTask, loadTensorBackend } from "../src/models/index.ts";
 import { logitsOfRows } from "../src/models/intent/batch.ts";
 import { visitTask } from "../src/models/intent/index.ts";

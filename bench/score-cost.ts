@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { seededRandom } from "../src/base/index.ts";
-import type { DenseLayer } from "../src/models/hazard-network.ts";
+import type { DenseLayer } from "../src/models/dense-layer.ts";
 import type { Dataset, TensorBackend } from "../src/models/index.ts";
 import { openMembers } from "../src/models/members.ts";
 import { type BenchResult, figureOf, medianOf } from "./result.ts";

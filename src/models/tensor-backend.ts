@@ -10,7 +10,7 @@ export interface TensorBackend {
   readonly tf: Tf;
   /** `tensorflow` (tfjs-node), `wasm` or `cpu`. */
   readonly name: string;
-  /** Scores batches in its place; undefined where it is not installed. */
+  /** Takes gradients and scores batches in its place; undefined where it is not installed. */
   readonly onnx: OnnxRuntime | undefined;
   /** Why a faster one was not taken; empty if the fastest runs. */
   readonly notes: readonly string[];
@@ -44,9 +44,9 @@ export async function loadTensorBackend(): Promise<TensorBackend> {
   return { tf, name: tf.getBackend(), onnx, notes };
 }
 
-/** What computes, for logs and cards: the backend that trains, and what scores batches where that is another. */
+/** What computes, for logs and cards: the tensor backend, and what multiplies in its place. */
 export function describeBackend({ name, onnx }: TensorBackend): string {
-  return onnx === undefined ? name : `${name}; scoring: onnxruntime`;
+  return onnx === undefined ? name : `${name}; multiplying: onnxruntime`;
 }
 
 /** tfjs-node is optional: absent, or present without the binary its install step downloads. */

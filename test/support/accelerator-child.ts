@@ -1,6 +1,7 @@
 import { seededRandom } from "../../src/base/index.ts";
+import type { DenseLayer } from "../../src/models/dense-layer.ts";
 import { logitsOfAll, logitsOfOne } from "../../src/models/forward.ts";
-import type { DenseLayer } from "../../src/models/hazard-network.ts";
+import { openGradient } from "../../src/models/hazard-gradient.ts";
 import { describeBackend, loadTensorBackend } from "../../src/models/index.ts";
 import { logitsOfRows } from "../../src/models/intent/batch.ts";
 import { prepareForward } from "../../src/models/intent/forward.ts";
@@ -19,6 +20,13 @@ export interface AcceleratorAnswer {
   readonly backend: string;
   readonly notes: readonly string[];
   readonly networks: Readonly<Record<string, NetworkAnswer>>;
+  readonly slopes: Readonly<Record<string, SlopeAnswer>>;
+}
+
+/** A batch's loss and its gradients by all layers' numbers. */
+export interface SlopeAnswer {
+  readonly loss: number;
+  readonly gradients: readonly (readonly number[])[];
 }
 
 /** More than two batches and not a whole number of them. */
@@ -75,6 +83,22 @@ async function intent(hidden: readonly number[], count: number): Promise<Network
   );
 }
 
+async function slope(hidden: readonly number[]): Promise<SlopeAnswer> {
+  const inputs = 9;
+  const rows = 130;
+  const random = seededRandom(5);
+  const [layers = []] = membersOf(inputs, hidden, 1);
+  const gradient = await openGradient(backend, layers);
+  const { loss, gradients } = await gradient.of({
+    rows,
+    x: Float32Array.from({ length: rows * inputs }, () => random.next() * 2 - 1),
+    happened: Float32Array.from({ length: rows * INTERVALS }, () => random.below(2)),
+    atRisk: Float32Array.from({ length: rows * INTERVALS }, () => random.next() + 0.5),
+  });
+  await gradient.close();
+  return { loss, gradients: gradients.map((values) => [...values]) };
+}
+
 const answer: AcceleratorAnswer = {
   backend: describeBackend(backend),
   notes: backend.notes,
@@ -85,6 +109,10 @@ const answer: AcceleratorAnswer = {
     "repurchase, logistic": await hazards(0, [], 1),
     "intent, members": await intent([16, 12, 8], 6),
     "intent, logistic": await intent([], 2),
+  },
+  slopes: {
+    "three hidden layers": await slope([16, 12, 8]),
+    "no hidden layer": await slope([]),
   },
 };
 process.stdout.write(JSON.stringify(answer));
