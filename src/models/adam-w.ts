@@ -28,16 +28,28 @@ export function openAdamW(
         if (gradient?.length !== values.length || m === undefined || v === undefined) {
           throw new Error(`gradient ${index}: expected ${values.length} numbers`);
         }
-        for (let at = 0; at < values.length; at++) {
-          const slope = gradient[at] ?? 0;
-          const mean = BETA_1 * (m[at] ?? 0) + (1 - BETA_1) * slope;
-          const square = BETA_2 * (v[at] ?? 0) + (1 - BETA_2) * slope * slope;
-          m[at] = mean;
-          v[at] = square;
-          const move = (firstScale * mean) / (Math.sqrt(square * secondScale) + EPSILON);
-          values[at] = ((values[at] ?? 0) - move) * kept;
-        }
+        move(values, gradient, m, v, firstScale, secondScale, kept);
       });
     },
   };
+}
+
+function move(
+  values: Float32Array,
+  gradient: Float32Array,
+  first: Float32Array,
+  second: Float32Array,
+  firstScale: number,
+  secondScale: number,
+  kept: number,
+): void {
+  for (let at = 0; at < values.length; at++) {
+    const slope = gradient[at] ?? 0;
+    const mean = BETA_1 * (first[at] ?? 0) + (1 - BETA_1) * slope;
+    const square = BETA_2 * (second[at] ?? 0) + (1 - BETA_2) * slope * slope;
+    first[at] = mean;
+    second[at] = square;
+    const step = (firstScale * mean) / (Math.sqrt(square * secondScale) + EPSILON);
+    values[at] = ((values[at] ?? 0) - step) * kept;
+  }
 }

@@ -66,3 +66,9 @@ export function columnsNamed(read: readonly string[], names: readonly string[]):
     return column;
   });
 }
+
+/** How many intervals of a row count: up to its event, else as far as was seen. */
+export function seenOf({ events, observed }: Dataset, row: number, intervals: number): number {
+  const event = events[row] ?? -1;
+  return Math.min(intervals, event >= 0 ? event + 1 : (observed[row] ?? 0));
+}

@@ -1,25 +1,28 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import type { DenseLayer } from "./dense-layer.ts";
 import type { HazardBatch, HazardGradient, HazardSlope } from "./hazard-slope.ts";
+import type { InputLayer } from "./members.ts";
 import { openOnnxGradient } from "./onnx-gradient.ts";
 import type { TensorBackend, Tf } from "./tensor-backend.ts";
 
 /** On ONNX Runtime where it is installed, else on the tensor backend. */
 export function openGradient(
   { tf, onnx }: TensorBackend,
+  input: InputLayer,
   layers: readonly DenseLayer[],
 ): Promise<HazardGradient> {
   return onnx === undefined
-    ? Promise.resolve(tensorGradient(tf, layers))
-    : openOnnxGradient(onnx, layers);
+    ? Promise.resolve(tensorGradient(tf, input, layers))
+    : openOnnxGradient(onnx, input, layers);
 }
 
-function tensorGradient(tf: Tf, layers: readonly DenseLayer[]): HazardGradient {
-  const of = ({ rows, x, happened, atRisk }: HazardBatch): Promise<HazardSlope> => {
+function tensorGradient(tf: Tf, input: InputLayer, layers: readonly DenseLayer[]): HazardGradient {
+  const of = ({ rows, given, happened, atRisk }: HazardBatch): Promise<HazardSlope> => {
     let loss = Number.NaN;
     let gradients: Float32Array[] = [];
     // Not the closure's value: tidy looks for tensors in every number of that.
     tf.tidy(() => {
+      const x = input.inputsOf(given, rows);
       const inputs = tf.tensor2d(x, [rows, x.length / rows]);
       const shape: [number, number] = [rows, atRisk.length / rows];
       const [event, risk] = [tf.tensor2d(happened, shape), tf.tensor2d(atRisk, shape)];

@@ -3,6 +3,7 @@ import { openAdamW } from "./adam-w.ts";
 import type { DenseLayer } from "./dense-layer.ts";
 import { openGradient } from "./hazard-gradient.ts";
 import { type HazardBatch, parametersOf } from "./hazard-slope.ts";
+import type { InputLayer } from "./members.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
 
 /** How a member learns: so often all rows, in batches, at a one-cycle rate, with decoupled decay. */
@@ -17,13 +18,19 @@ export interface Learning {
   readonly seed: number;
 }
 
+/** What learns: layers over the inputs that an input layer makes of rows. */
+export interface LearningNetwork {
+  readonly input: InputLayer;
+  readonly layers: readonly DenseLayer[];
+}
+
 /**
- * Teaches layers, in place, the rows of `order` (which is shuffled in place), and lets timers, messages and cancellation
+ * Teaches a network's layers, in place, the rows of `order` (which is shuffled in place), and lets timers, messages and cancellation
  * in between batches. `onEpoch` hears how many epochs are done. Returns each epoch's mean loss of a row, in nats.
  */
 export async function learnEpochs(
   backend: TensorBackend,
-  layers: readonly DenseLayer[],
+  { input, layers }: LearningNetwork,
   order: Int32Array,
   { epochs, batchSize, learningRate, weightDecay, seed }: Learning,
   batchOf: (rows: Int32Array) => HazardBatch,
@@ -36,7 +43,7 @@ export async function learnEpochs(
     layers.flatMap(() => [true, false]),
   );
   const losses: number[] = [];
-  const gradient = await openGradient(backend, layers);
+  const gradient = await openGradient(backend, input, layers);
   for (let epoch = 0; epoch < epochs; epoch++) {
     shuffle(order, random);
     let total = 0;

@@ -1,15 +1,10 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, seenOf } from "./dataset.ts";
 import type { DenseLayer } from "./dense-layer.ts";
 import { learnEpochs } from "./hazard-learning.ts";
 import type { HazardBatch } from "./hazard-slope.ts";
-import {
-  fitPreprocessing,
-  inputsOf,
-  inputWidth,
-  type Preprocessing,
-  scoreMatrix,
-} from "./preprocess.ts";
+import { fitPreprocessing, inputWidth, type Preprocessing, scoreMatrix } from "./preprocess.ts";
+import { scoreInputs } from "./score-inputs.ts";
 import type { TensorBackend, Tf } from "./tensor-backend.ts";
 
 /**
@@ -156,10 +151,10 @@ async function fit(
   const epochs = epochsFor(dataset.rows, settings);
   return learnEpochs(
     backend,
-    layers,
+    { input: scoreInputs(task.preprocessing), layers },
     order,
     { ...settings, epochs, seed },
-    (rows) => batchOf(task, rows),
+    batchesOf(task),
     (done) => {
       onEpoch((done / epochs) * settings.epochs);
     },
@@ -174,25 +169,42 @@ function intervalWeights(intervals: number, { soonWeight = 1 }: HazardSettings):
   return new Float32Array(intervals).fill(1).fill(soonWeight, 0, SOON_INTERVALS);
 }
 
-function batchOf(task: FitTask, rows: Int32Array): HazardBatch {
-  const { dataset, scores, intervals } = task;
+/** Fills the same arrays with each batch: it holds until the next. */
+function batchesOf({
+  dataset,
+  scores,
+  intervals,
+  settings,
+}: FitTask): (rows: Int32Array) => HazardBatch {
   const width = scores.length / dataset.rows;
-  const batch = new Float32Array(rows.length * width);
-  const happened = new Float32Array(rows.length * intervals);
-  const atRisk = new Float32Array(rows.length * intervals);
-  const termWeights = intervalWeights(intervals, task.settings);
-  for (let index = 0; index < rows.length; index++) {
-    const row = rows[index] ?? 0;
-    batch.set(scores.subarray(row * width, (row + 1) * width), index * width);
-    const event = dataset.events[row] ?? -1;
-    const seen = event >= 0 ? event + 1 : (dataset.observed[row] ?? 0);
-    const weight = dataset.weights?.[row] ?? 1;
-    for (let k = 0; k < Math.min(seen, intervals); k++) {
-      atRisk[index * intervals + k] = weight * (termWeights[k] ?? 1);
+  const termWeights = intervalWeights(intervals, settings);
+  const given = new Float32Array(settings.batchSize * width);
+  const happened = new Float32Array(settings.batchSize * intervals);
+  const atRisk = new Float32Array(settings.batchSize * intervals);
+  return (rows) => {
+    happened.fill(0);
+    atRisk.fill(0);
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index] ?? 0;
+      const from = row * width;
+      for (let column = 0; column < width; column++) {
+        given[index * width + column] = scores[from + column] ?? 0;
+      }
+      const event = dataset.events[row] ?? -1;
+      const seen = seenOf(dataset, row, intervals);
+      const weight = dataset.weights?.[row] ?? 1;
+      const at = index * intervals;
+      for (let k = 0; k < seen; k++) {
+        const counted = weight * (termWeights[k] ?? 1);
+        atRisk[at + k] = counted;
+        happened[at + k] = k === event ? counted : 0;
+      }
     }
-    if (event >= 0) {
-      happened[index * intervals + event] = weight * (termWeights[event] ?? 1);
-    }
-  }
-  return { rows: rows.length, x: inputsOf(task.preprocessing, batch), happened, atRisk };
+    return {
+      rows: rows.length,
+      given: given.subarray(0, rows.length * width),
+      happened: happened.subarray(0, rows.length * intervals),
+      atRisk: atRisk.subarray(0, rows.length * intervals),
+    };
+  };
 }

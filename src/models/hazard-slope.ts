@@ -1,12 +1,12 @@
 import type { DenseLayer } from "./dense-layer.ts";
 
 /**
- * Rows of a batch: inputs, what happened (the row's weight in the interval of the event) and which intervals were at
- * risk and seen (the weight in each); rows × inputs, and rows × intervals twice, row-major.
+ * Rows of a batch: what the input layer is given, what happened (the row's weight in the interval of the event) and which
+ * intervals were at risk and seen (the weight in each); rows × the layer's width, and rows × intervals twice, row-major.
  */
 export interface HazardBatch {
   readonly rows: number;
-  readonly x: Float32Array;
+  readonly given: Float32Array;
   readonly happened: Float32Array;
   readonly atRisk: Float32Array;
 }

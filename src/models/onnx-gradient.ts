@@ -1,9 +1,17 @@
 import type { DenseLayer } from "./dense-layer.ts";
 import type { HazardBatch, HazardGradient, HazardSlope } from "./hazard-slope.ts";
-import { addConstant, addNode, encodeOnnx, type OnnxGraph, type OnnxValue } from "./onnx-model.ts";
+import type { GraphInputs, InputLayer } from "./members.ts";
+import {
+  addConstant,
+  addNode,
+  encodeOnnx,
+  GIVEN,
+  type OnnxGraph,
+  type OnnxValue,
+} from "./onnx-model.ts";
 import { type OnnxFeeds, type OnnxRuntime, openOnnxModel } from "./onnx-runtime.ts";
 
-const [X, HAPPENED, AT_RISK] = ["x", "happened", "at_risk"];
+const [HAPPENED, AT_RISK] = ["happened", "at_risk"];
 const kernelAt = (index: number): string => `kernel_${index}`;
 const biasAt = (index: number): string => `bias_${index}`;
 
@@ -13,18 +21,30 @@ const biasAt = (index: number): string => `bias_${index}`;
  */
 export async function openOnnxGradient(
   runtime: OnnxRuntime,
+  input: InputLayer,
   layers: readonly DenseLayer[],
 ): Promise<HazardGradient> {
   const graph: OnnxGraph = { constants: [], nodes: [] };
-  const { loss, gradients } = addGradients(graph, layers.length);
+  const made = input.addTo?.(graph);
+  const { loss, gradients } = addGradients(graph, layers.length, made);
+  const width = made === undefined ? (layers[0]?.inputs ?? 0) : input.width;
   const model = await openOnnxModel(
     runtime,
-    encodeOnnx(graph, givenTo(layers), [{ name: loss, dims: [] }, ...valuesOf(gradients, layers)]),
+    encodeOnnx(graph, givenTo(layers, width), [
+      { name: loss, dims: [] },
+      ...valuesOf(gradients, layers),
+    ]),
   );
   const parameters = feedsOf(layers);
   return {
     of: async (batch) => {
-      const results = await model.run({ ...parameters, ...feedsOfBatch(batch) });
+      const { rows, given } = batch;
+      const data = made === undefined ? input.inputsOf(given, rows) : given;
+      const results = await model.run({
+        ...parameters,
+        ...feedsOfOutcomes(batch),
+        [GIVEN]: { data, dims: [rows, width] },
+      });
       const slope: HazardSlope = {
         loss: results[loss]?.[0] ?? Number.NaN,
         gradients: gradients.map((name) => results[name] ?? new Float32Array(0)),
@@ -39,16 +59,23 @@ export async function openOnnxGradient(
 function addGradients(
   graph: OnnxGraph,
   depth: number,
+  made: GraphInputs | undefined,
 ): { readonly loss: string; readonly gradients: readonly string[] } {
   const add = (operation: string, inputs: readonly string[], attribute = {}): string =>
     addNode(graph, operation, inputs, attribute);
-  const inputs = [X];
+  const order = made === undefined ? undefined : addConstant(graph, [...made.order]);
+  const inputs = [made?.name ?? GIVEN];
+  const inputOf = (index: number): string => inputs[index] ?? GIVEN;
+  const sumOf = (index: number): string => {
+    const given = kernelAt(index);
+    const kernel = index === 0 && order !== undefined ? add("Gather", [given, order]) : given;
+    return add("Gemm", [inputOf(index), kernel, biasAt(index)]);
+  };
   for (let index = 0; index < depth - 1; index++) {
-    const sum = add("Gemm", [inputs[index] ?? X, kernelAt(index), biasAt(index)]);
-    inputs.push(add("Relu", [sum]));
+    inputs.push(add("Relu", [sumOf(index)]));
   }
   const last = depth - 1;
-  const logits = add("Gemm", [inputs[last] ?? X, kernelAt(last), biasAt(last)]);
+  const logits = sumOf(last);
   const risks = add("Mul", [add("Softplus", [logits]), AT_RISK]);
   const terms = add("Sub", [risks, add("Mul", [logits, HAPPENED])]);
   const loss = add("ReduceSum", [terms], { keepdims: 0 });
@@ -58,9 +85,12 @@ function addGradients(
   // d softplus(z) / dz = sigmoid(z).
   let bySum = add("Sub", [add("Mul", [add("Sigmoid", [logits]), AT_RISK]), HAPPENED]);
   for (let index = last; index >= 0; index--) {
-    const input = inputs[index] ?? X;
+    const input = inputOf(index);
+    const byKernel = add("Gemm", [input, bySum], { transA: 1 });
     gradients.unshift(
-      add("Gemm", [input, bySum], { transA: 1 }),
+      index === 0 && made !== undefined
+        ? add("Gather", [byKernel, addConstant(graph, placesOf(made.order))])
+        : byKernel,
       add("ReduceSum", [bySum, overRows], { keepdims: 0 }),
     );
     if (index > 0) {
@@ -72,10 +102,19 @@ function addGradients(
   return { loss, gradients };
 }
 
-function givenTo(layers: readonly DenseLayer[]): OnnxValue[] {
+/** Where each of the network's inputs stands in an order of them. */
+function placesOf(order: Int32Array): number[] {
+  const places: number[] = [];
+  order.forEach((input, place) => {
+    places[input] = place;
+  });
+  return places;
+}
+
+function givenTo(layers: readonly DenseLayer[], width: number): OnnxValue[] {
   const intervals = layers.at(-1)?.units ?? 0;
   return [
-    { name: X, dims: ["rows", layers[0]?.inputs ?? 0] },
+    { name: GIVEN, dims: ["rows", width] },
     { name: HAPPENED, dims: ["rows", intervals] },
     { name: AT_RISK, dims: ["rows", intervals] },
     ...valuesOf(
@@ -103,14 +142,13 @@ function feedsOf(layers: readonly DenseLayer[]): OnnxFeeds {
 }
 
 /** The loss is a mean over rows: what counts of each is divided by their number. */
-function feedsOfBatch({ rows, x, happened, atRisk }: HazardBatch): OnnxFeeds {
+function feedsOfOutcomes({ rows, happened, atRisk }: HazardBatch): OnnxFeeds {
   const intervals = atRisk.length / rows;
   const shareOf = (values: Float32Array): OnnxFeeds[string] => ({
     data: values.map((value) => value / rows),
     dims: [rows, intervals],
   });
   return {
-    [X]: { data: x, dims: [rows, x.length / rows] },
     [HAPPENED]: shareOf(happened),
     [AT_RISK]: shareOf(atRisk),
   };

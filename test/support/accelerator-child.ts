@@ -6,7 +6,8 @@ import { describeBackend, loadTensorBackend } from "../../src/models/index.ts";
 import { logitsOfRows } from "../../src/models/intent/batch.ts";
 import { prepareForward } from "../../src/models/intent/forward.ts";
 import { fitInputs, inputWidth as piecewiseWidth } from "../../src/models/intent/inputs.ts";
-import { fitPreprocessing, inputWidth } from "../../src/models/preprocess.ts";
+import { fitPreprocessing, inputWidth, scoreMatrix } from "../../src/models/preprocess.ts";
+import { scoreInputs } from "../../src/models/score-inputs.ts";
 import { hazardRows } from "./rows.ts";
 
 /** What a process says of one network: logits of the first rows in a batch, and the farthest that a row alone is off. */
@@ -83,15 +84,16 @@ async function intent(hidden: readonly number[], count: number): Promise<Network
   );
 }
 
-async function slope(hidden: readonly number[]): Promise<SlopeAnswer> {
-  const inputs = 9;
+async function slope(hidden: readonly number[], hinges: number): Promise<SlopeAnswer> {
   const rows = 130;
   const random = seededRandom(5);
-  const [layers = []] = membersOf(inputs, hidden, 1);
-  const gradient = await openGradient(backend, layers);
+  const dataset = hazardRows(rows, INTERVALS, 1);
+  const preprocessing = fitPreprocessing(dataset, dataset.featureNames, hinges);
+  const [layers = []] = membersOf(inputWidth(preprocessing), hidden, 1);
+  const gradient = await openGradient(backend, scoreInputs(preprocessing), layers);
   const { loss, gradients } = await gradient.of({
     rows,
-    x: Float32Array.from({ length: rows * inputs }, () => random.next() * 2 - 1),
+    given: scoreMatrix(preprocessing, dataset),
     happened: Float32Array.from({ length: rows * INTERVALS }, () => random.below(2)),
     atRisk: Float32Array.from({ length: rows * INTERVALS }, () => random.next() + 0.5),
   });
@@ -111,8 +113,9 @@ const answer: AcceleratorAnswer = {
     "intent, logistic": await intent([], 2),
   },
   slopes: {
-    "three hidden layers": await slope([16, 12, 8]),
-    "no hidden layer": await slope([]),
+    "three hidden layers, hinges": await slope([16, 12, 8], 5),
+    "no hidden layer, hinges": await slope([], 3),
+    "one hidden layer": await slope([6], 0),
   },
 };
 process.stdout.write(JSON.stringify(answer));

@@ -1,11 +1,12 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
-import type { Dataset } from "../dataset.ts";
+import { type Dataset, seenOf } from "../dataset.ts";
 import type { DenseLayer } from "../dense-layer.ts";
 import { learnEpochs } from "../hazard-learning.ts";
 import { defineNetwork, readLayers } from "../hazard-network.ts";
 import type { HazardBatch } from "../hazard-slope.ts";
 import type { TensorBackend, Tf } from "../tensor-backend.ts";
-import { columnsOf, fitInputs, inputWidth, type PiecewiseInputs, writeInputs } from "./inputs.ts";
+import { fitInputs, inputWidth, type PiecewiseInputs } from "./inputs.ts";
+import { piecewiseLayer } from "./piecewise-layer.ts";
 
 /** How an intent network is built and trained. */
 export interface IntentSettings {
@@ -102,12 +103,6 @@ function hazardRates(dataset: Dataset, weights: Float32Array, intervals: number)
   });
 }
 
-/** How many intervals of a row count: up to its event, else as far as was seen. */
-function seenOf({ events, observed }: Dataset, row: number, intervals: number): number {
-  const event = events[row] ?? -1;
-  return Math.min(intervals, event >= 0 ? event + 1 : (observed[row] ?? 0));
-}
-
 interface FitTask {
   readonly dataset: Dataset;
   readonly weights: Float32Array;
@@ -131,7 +126,7 @@ async function fit(
   const epochs = Math.max(settings.epochs, Math.ceil(STEPS_MIN / batches));
   await learnEpochs(
     backend,
-    layers,
+    { input: piecewiseLayer(task.inputs, dataset.featureNames), layers },
     order,
     { ...settings, epochs, seed: settings.seed * 1000 + member },
     (rows) => batchOf(task, rows),
@@ -161,21 +156,13 @@ export function isHeldOut(customer: number, member: number, members: number): bo
 /** A small data set is seen more often. */
 const STEPS_MIN = 200;
 
-function batchOf({ dataset, weights, inputs, intervals }: FitTask, rows: Int32Array): HazardBatch {
-  const width = inputWidth(inputs);
-  const columns = columnsOf(inputs, dataset.featureNames);
-  const x = new Float32Array(rows.length * width);
+function batchOf({ dataset, weights, intervals }: FitTask, rows: Int32Array): HazardBatch {
+  const width = dataset.featureNames.length;
+  const given = new Float32Array(rows.length * width);
   const happened = new Float32Array(rows.length * intervals);
   const atRisk = new Float32Array(rows.length * intervals);
   rows.forEach((row, index) => {
-    writeInputs(
-      inputs,
-      columns,
-      dataset.features,
-      row * dataset.featureNames.length,
-      x,
-      index * width,
-    );
+    given.set(dataset.features.subarray(row * width, (row + 1) * width), index * width);
     const weight = weights[row] ?? 0;
     const event = dataset.events[row] ?? -1;
     const from = index * intervals;
@@ -184,5 +171,5 @@ function batchOf({ dataset, weights, inputs, intervals }: FitTask, rows: Int32Ar
       happened[from + event] = weight;
     }
   });
-  return { rows: rows.length, x, happened, atRisk };
+  return { rows: rows.length, given, happened, atRisk };
 }
