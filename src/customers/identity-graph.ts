@@ -37,7 +37,7 @@ export interface GraphLink {
 /** Whose an identifier is. */
 export interface Belonging {
   readonly customerId: number;
-  /** From when it was known to be this customer's; 0 for the identifier the others joined. */
+  /** From when it was known to be this customer's; 0 for the identifier that the others joined. */
   readonly linkedAt: number;
 }
 
@@ -179,61 +179,72 @@ function belongings(
   links: readonly GraphLink[],
   byId: ReadonlyMap<number, GraphIdentifier>,
 ): Map<number, Belonging> {
+  const linkedAt = connectionTimes(links, byId);
   const result = new Map<number, Belonging>();
-  const anchors = new Map<number, number>();
-  const customers = new Map<number, number>();
-  for (const [root, members] of groups.members) {
-    anchors.set(root, anchorOf(members, byId));
-    customers.set(
-      root,
-      members.reduce((least, id) => Math.min(least, id)),
-    );
-  }
-  const linkedAt = connectionTimes(groups, links, anchors, byId);
-  for (const [root, members] of groups.members) {
+  for (const members of groups.members.values()) {
+    const customerId = members.reduce((least, id) => Math.min(least, id));
     for (const id of members) {
-      result.set(id, { customerId: customers.get(root) ?? id, linkedAt: linkedAt.get(id) ?? 0 });
+      result.set(id, { customerId, linkedAt: linkedAt.get(id) ?? 0 });
     }
   }
   return result;
 }
 
-/** The strongest identifier, of these the first seen: what the others are said to have joined. */
-function anchorOf(members: readonly number[], byId: ReadonlyMap<number, GraphIdentifier>): number {
-  const [first] =
-    members.length === 1
-      ? members
-      : [...members].sort((a, b) => {
-          const [one, other] = [byId.get(a), byId.get(b)];
-          return one === undefined || other === undefined
-            ? 0
-            : compareIdentifierTypes(one.type, other.type) ||
-                one.firstSeenAt - other.firstSeenAt ||
-                compareIdentifiers(one, other);
-        });
-  return first ?? 0;
-}
-
-/** Links in order of when they were known; who comes into the anchor's group does so then. */
+/**
+ * Replays links in the order in which they were known. Of two groups that a link brings together, the one joins that was
+ * not seen before the link happened: an account that is opened joins its visitor, whose visits were that person's all along.
+ * Where both were there before, or neither, the one with the weaker identifiers joins. Who joins does so when the link was known;
+ * the anchor, which never joins, is in no answer.
+ */
 function connectionTimes(
-  groups: Groups,
   links: readonly GraphLink[],
-  anchors: ReadonlyMap<number, number>,
   byId: ReadonlyMap<number, GraphIdentifier>,
 ): Map<number, number> {
   const times = new Map<number, number>();
   const connected = new Groups([...byId.values()]);
-  for (const link of [...links].sort((a, b) => a.knownAt - b.knownAt)) {
-    const a = connected.find(link.lowId);
-    const b = connected.find(link.highId);
-    if (a !== b) {
-      const anchor = connected.find(anchors.get(groups.find(link.lowId)) ?? link.lowId);
-      const joining = anchor === a ? b : anchor === b ? a : undefined;
-      for (const id of joining === undefined ? [] : (connected.members.get(joining) ?? [])) {
+  const parties = new Map([...byId.values()].map((one): [number, Party] => [one.id, partyOf(one)]));
+  for (const link of inOrder(links, byId).sort((a, b) => a.knownAt - b.knownAt)) {
+    const [a, b] = [connected.find(link.lowId), connected.find(link.highId)];
+    const [one, other] = [parties.get(a), parties.get(b)];
+    if (a !== b && one !== undefined && other !== undefined) {
+      const joining = isHost(one, other, link.occurredAt) ? b : a;
+      for (const id of connected.members.get(joining) ?? []) {
         times.set(id, link.knownAt);
       }
-      connected.unite(a, b);
+      parties.set(connected.unite(a, b), together(one, other));
     }
   }
   return times;
+}
+
+/** What is known of a group that links made so far. */
+interface Party {
+  readonly strongest: GraphIdentifier;
+  readonly firstSeenAt: number;
+}
+
+function partyOf(identifier: GraphIdentifier): Party {
+  return { strongest: identifier, firstSeenAt: identifier.firstSeenAt };
+}
+
+function together(a: Party, b: Party): Party {
+  return {
+    strongest: isStronger(a.strongest, b.strongest) ? a.strongest : b.strongest,
+    firstSeenAt: Math.min(a.firstSeenAt, b.firstSeenAt),
+  };
+}
+
+/** Whether the first is who the other joins, by a link that happened at an instant. */
+function isHost(a: Party, b: Party, at: number): boolean {
+  const [wasThere, wasOtherThere] = [a.firstSeenAt < at, b.firstSeenAt < at];
+  return wasThere === wasOtherThere ? isStronger(a.strongest, b.strongest) : wasThere;
+}
+
+/** By type, of one type the first seen. */
+function isStronger(a: GraphIdentifier, b: GraphIdentifier): boolean {
+  return (
+    (compareIdentifierTypes(a.type, b.type) ||
+      a.firstSeenAt - b.firstSeenAt ||
+      compareIdentifiers(a, b)) < 0
+  );
 }

@@ -122,6 +122,20 @@ describe("the identity graph", () => {
     });
   });
 
+  it("lets an account that is opened join its visitor, and a visitor the account that was there", async () => {
+    await withStore((store) => {
+      observe(store, [seen(1, visitor("new")), seen(3, visitor("new"), user("jan"))]);
+      observe(store, [seen(1, visitor("old")), seen(2, user("piet"))]);
+      observe(store, [seen(3, visitor("old"), user("piet"), email("piet@x.nl"))]);
+      observe(store, [seen(4, visitor("phone"), user("jan"))]);
+      expect(people(store)).to.deep.equal([
+        "anonymous_id:new active since 0, anonymous_id:phone active since 4, user_id:jan active since 3",
+        "anonymous_id:old active since 3, email:piet@x.nl active since 3, user_id:piet active since 0",
+      ]);
+      return Promise.resolve();
+    });
+  });
+
   it("never joins two user ids, and keeps what both share with the earlier", async () => {
     await withStore((store) => {
       observe(store, [

@@ -56,6 +56,22 @@ describe("features/visit-moments", () => {
     });
   });
 
+  it("are those of a visitor's visit, too, where the order says for the first time who it was", async () => {
+    await withStore(async (store, folder) => {
+      await importLines(store, folder, [
+        view("v", "02T10:00:00"),
+        view("v", "02T10:05:00"),
+        { visitor: "v", user: "jan", event: "order", order: "o", at: "2024-03-02T10:20:00Z" },
+      ]);
+      const found = await visitMoments(store, REQUEST);
+      const visiting = [...found.cutoffs.keys()].filter((row) => found.isVisiting[row] === 1);
+      expect(visiting.map((row) => [found.cutoffs[row], found.orders[row]])).to.deep.equal([
+        [at("02T10:00:00") + 1, at("02T10:20:00")],
+        [at("02T10:05:00") + 1, at("02T10:20:00")],
+      ]);
+    });
+  });
+
   it("of a giant visit are drawn, each standing for its share", async () => {
     await withStore(async (store, folder) => {
       const many = Array.from({ length: 50 }, (_, index) =>
