@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { parseInstant, toIso } from "./base/index.ts";
+import { parseInstant, ServiceError, toIso } from "./base/index.ts";
 import { answer, withService } from "./cli-options.ts";
 import { servingAsOf } from "./collection/index.ts";
 import { findCustomerId, resolveInbox } from "./customers/index.ts";
-import { findService, openOnlineStore } from "./features/index.ts";
+import { type FeatureService, findService, openOnlineStore } from "./features/index.ts";
 import { materialiseFeatures } from "./service.ts";
 import { table } from "./text.ts";
 
@@ -12,6 +12,23 @@ interface GetOptions {
   readonly category?: string;
   readonly asOf?: string;
   readonly json?: boolean;
+}
+
+/** Throws `invalid-input` where the service is of pairs or of customers and categories, and none is named. */
+function checkNamed({ entity }: FeatureService, { product, category }: GetOptions): void {
+  const field = entity === "pair" ? "product" : "category";
+  const isMissing =
+    (entity === "pair" && product === undefined) ||
+    (entity === "customer_category" && category === undefined);
+  if (isMissing) {
+    throw new ServiceError(
+      "invalid-input",
+      `${field}: expected --${field} for a ${entity}, got none`,
+      {
+        field,
+      },
+    );
+  }
 }
 
 /** Commands about features as they are served: get, materialize. */
@@ -36,6 +53,7 @@ export function addOnlineFeatureCommands(features: Command): void {
         await withService(command, options, ({ store, clock }) => {
           resolveInbox(store, clock);
           const { product, category } = options;
+          checkNamed(service, options);
           const { asOf, populationAsOf, rows } = openOnlineStore(store).readAt(
             service,
             findCustomerId(store, { type, value: id }),

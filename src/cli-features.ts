@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { DAY_MS, parseInstant, ServiceError } from "./base/index.ts";
+import { DAY_MS, parseInstant, ServiceError, toIso } from "./base/index.ts";
 import { type EngineOptions, engineOf } from "./cli-engine.ts";
 import { addCatalogueCommands } from "./cli-feature-catalogue.ts";
 import { addOnlineFeatureCommands } from "./cli-features-online.ts";
@@ -125,6 +125,15 @@ export function addFeatureCommands(program: Command): void {
 async function exportCommand(service: Service, name: string, options: ExportFlags): Promise<void> {
   const target = serviceOf(name);
   const cutoffs = cutoffsOf(options);
+  const now = service.clock.now();
+  const late = cutoffs.find((cutoff) => cutoff > now);
+  if (late !== undefined) {
+    throw new ServiceError(
+      "invalid-input",
+      `cutoff: expected an instant up to now (${toIso(now)}), got ${toIso(late)}`,
+      { field: "cutoff" },
+    );
+  }
   const spine = await spineOf(service, target, options.spine, Math.max(...cutoffs));
   const engine = await engineOf(options, service.config);
   await writeIdentity(service.store, service.clock);

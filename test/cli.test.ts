@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { herkoop } from "./support/command.ts";
@@ -61,6 +61,20 @@ describe("cli", function () {
         rowsRejected: 1,
         customers: { newCustomers: 1, newIdentifiers: 1, customers: 1 },
       });
+      const file = join(folder, "features.parquet");
+      const late = ["--cutoff", "3024-01-01", "--out", file];
+      const refused = await herkoop(
+        join(folder, "store"),
+        "features",
+        "export",
+        "customer",
+        ...late,
+      );
+      expect(refused.code).to.equal(2);
+      expect(refused.stderr).to.match(
+        /cutoff: expected an instant up to now \(.*\), got 3024-01-01/,
+      );
+      expect(existsSync(file)).to.equal(false);
       const status = await herkoop(join(folder, "store"), "status", "--json");
       expect(JSON.parse(status.stdout)).to.deep.include({
         customers: 1,

@@ -36,16 +36,24 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** "did you mean": the candidates nearest to `given`, at most three; one that holds it counts as near. */
+/** "did you mean": the candidates nearest to `given`, at most three; one that holds it, or all its words, counts as near. */
 export function nearest(given: string, candidates: readonly string[]): string[] {
   return candidates
     .map((candidate) => ({
       candidate,
-      distance: editDistance(given, candidate) - (candidate.includes(given) ? candidate.length : 0),
+      distance:
+        editDistance(given, candidate) - (isWithin(given, candidate) ? candidate.length : 0),
     }))
     .sort((a, b) => a.distance - b.distance || a.candidate.localeCompare(b.candidate))
     .slice(0, 3)
     .map((scored) => scored.candidate);
+}
+
+function isWithin(given: string, candidate: string): boolean {
+  const words = candidate.split(/[^a-z0-9]+/i);
+  return (
+    candidate.includes(given) || given.split(/[^a-z0-9]+/i).every((word) => words.includes(word))
+  );
 }
 
 /** Levenshtein distance (Levenshtein 1966), by rows. */

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
-import type { Clock, Progress, Store } from "../base/index.ts";
+import { dirname, join, resolve } from "node:path";
+import { type Clock, type Progress, ServiceError, type Store } from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
 import type { BuildDescription } from "./feature-build-store.ts";
 import {
@@ -67,7 +67,16 @@ export async function exportHistoricalRows(
     readonly region?: string;
   },
 ): Promise<{ readonly report: HistoricalRows; readonly dictionary: Dictionary }> {
-  const { service, file } = request;
+  const { service, file, rows } = request;
+  if (resolve(rows) === resolve(file)) {
+    throw new ServiceError(
+      "invalid-input",
+      `out: expected another file than the rows', got ${file}`,
+      {
+        field: "out",
+      },
+    );
+  }
   return throughTemporary(store, file, async (temporary) => {
     const step = progress.begin(`${service.name}: historical rows`);
     const report = await writeHistoricalRows(store, { ...request, file: temporary }, step);

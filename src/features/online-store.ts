@@ -1,4 +1,4 @@
-import type { Store } from "../base/index.ts";
+import { ServiceError, type Store } from "../base/index.ts";
 import type { TakenLines } from "../customers/index.ts";
 import { openCustomerFacts } from "./customer-facts.ts";
 import { type FeatureService, featuresOf } from "./feature-service.ts";
@@ -44,6 +44,13 @@ export function openOnlineStore(store: Store): OnlineStore {
       return known;
     }
     featuresOf(service);
+    if (service.entity === "product" || service.entity === "category") {
+      throw new ServiceError(
+        "invalid-input",
+        `service: expected features of a customer, a pair or a customer_category, got those of a ${service.entity}`,
+        { field: "service" },
+      );
+    }
     const builder = createVectorBuilder(service);
     builders.set(service, builder);
     return builder;

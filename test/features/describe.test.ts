@@ -69,6 +69,7 @@ describe("features/describe", () => {
       ServiceError,
       /no feature, view or service "customer_recensy_days"; nearest: customer_recency_days/,
     );
+    expect(() => describeName("cart_recency")).to.throw(/nearest: cart_add_recency_days/);
     expect(() => filterFeatures({ entity: "custmer" })).to.throw(/nearest: customer/);
     expect(() => filterFeatures({ service: "repurchase" })).to.throw(/nearest: repurchase_week/);
   });

@@ -1,9 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import {
   DAY_MS,
+  fixedClock,
   literal,
   ServiceError,
   type SqlRow,
@@ -13,6 +14,7 @@ import {
 } from "../../src/base/index.ts";
 import { findCustomer } from "../../src/customers/index.ts";
 import {
+  exportHistoricalRows,
   type FeatureService,
   historicalMatrix,
   openOfflineStore,
@@ -347,6 +349,28 @@ describe("features/historical-rows", () => {
         expect((refused as ServiceError).message).to.match(message);
         expect((refused as ServiceError).code).to.equal("invalid-input");
       }
+    });
+  });
+
+  it("does not write over the rows that it reads", async () => {
+    await withStore(async (store, folder) => {
+      const rows = join(folder, "anchors.csv");
+      writeFileSync(rows, "user_id,timestamp\nu1,2024-01-01\n");
+      const context = {
+        store,
+        clock: fixedClock("2024-07-01T00:00:00Z"),
+        progress: silentProgress,
+      };
+      const refused = await exportHistoricalRows(context, {
+        service: CUSTOMER,
+        rows,
+        file: rows,
+      }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(refused).to.include({ code: "invalid-input", field: "out" });
+      expect(readFileSync(rows, "utf8")).to.include("u1,2024-01-01");
     });
   });
 

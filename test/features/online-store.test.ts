@@ -5,6 +5,16 @@ import { openStream, settableClock } from "../support/stream.ts";
 import { withStore } from "../support/temporary.ts";
 
 describe("features online", () => {
+  it("are of customers: those of a product are refused, not answered by zeros", async () => {
+    await withStore((store) => {
+      const online = openOnlineStore(store);
+      expect(() => online.readAt(wholeService("product"), 1, 0)).to.throw(
+        "service: expected features of a customer, a pair or a customer_category, got those of a product",
+      );
+      return Promise.resolve();
+    });
+  });
+
   it("are those of whoever an identifier belongs to, through a join and its undoing", async () => {
     await withStore(async (store) => {
       const clock = settableClock(Date.parse("2024-03-01T10:00:00Z"));

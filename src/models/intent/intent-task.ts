@@ -58,13 +58,15 @@ export function visitTask(options: VisitOptions = {}): VisitTask {
   };
 }
 
+const hours = (ms: number): string => `${ms / HOUR_MS}h`;
+
 function mainHorizonOf(horizonsMs: readonly number[], mainMs: number | undefined): number {
   const main =
     mainMs === undefined ? Math.min(1, horizonsMs.length - 1) : horizonsMs.indexOf(mainMs);
   if (main < 0) {
     throw new ServiceError(
       "invalid-input",
-      "main-horizon: expected one of the horizons, got another span",
+      `main-horizon: expected one of the horizons (${horizonsMs.map(hours).join(", ")}), got ${hours(mainMs ?? 0)}`,
       { field: "main-horizon" },
     );
   }
