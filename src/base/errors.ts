@@ -36,24 +36,25 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** "did you mean": the candidates nearest to `given`, at most three; one that holds it, or all its words, counts as near. */
+/** "did you mean": the candidates nearest to `given`, at most three; first those that hold it, then those with all its words. */
 export function nearest(given: string, candidates: readonly string[]): string[] {
   return candidates
     .map((candidate) => ({
       candidate,
-      distance:
-        editDistance(given, candidate) - (isWithin(given, candidate) ? candidate.length : 0),
+      rank: candidate.includes(given) ? 0 : hasWords(candidate, given) ? 1 : 2,
+      distance: editDistance(given, candidate),
     }))
-    .sort((a, b) => a.distance - b.distance || a.candidate.localeCompare(b.candidate))
+    .sort(
+      (a, b) =>
+        a.rank - b.rank || a.distance - b.distance || a.candidate.localeCompare(b.candidate),
+    )
     .slice(0, 3)
     .map((scored) => scored.candidate);
 }
 
-function isWithin(given: string, candidate: string): boolean {
+function hasWords(candidate: string, given: string): boolean {
   const words = candidate.split(/[^a-z0-9]+/i);
-  return (
-    candidate.includes(given) || given.split(/[^a-z0-9]+/i).every((word) => words.includes(word))
-  );
+  return given.split(/[^a-z0-9]+/i).every((word) => words.includes(word));
 }
 
 /** Levenshtein distance (Levenshtein 1966), by rows. */
