@@ -44,23 +44,26 @@ export async function learnEpochs(
   );
   const losses: number[] = [];
   const gradient = await openGradient(backend, input, layers);
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    shuffle(order, random);
-    let total = 0;
-    for (let batch = 0; batch < batches; batch++) {
-      const rate = learningRateAt(epoch * batches + batch, batches * epochs, learningRate);
-      const rows = order.subarray(batch * batchSize, (batch + 1) * batchSize);
-      const { loss, gradients } = await gradient.of(batchOf(rows));
-      optimizer.step(gradients, rate, rate * weightDecay);
-      total += loss * rows.length;
-      if (batch % 8 === 7) {
-        await new Promise((resolve) => setImmediate(resolve));
+  try {
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      shuffle(order, random);
+      let total = 0;
+      for (let batch = 0; batch < batches; batch++) {
+        const rate = learningRateAt(epoch * batches + batch, batches * epochs, learningRate);
+        const rows = order.subarray(batch * batchSize, (batch + 1) * batchSize);
+        const { loss, gradients } = await gradient.of(batchOf(rows));
+        optimizer.step(gradients, rate, rate * weightDecay);
+        total += loss * rows.length;
+        if (batch % 8 === 7) {
+          await new Promise((resolve) => setImmediate(resolve));
+        }
       }
+      losses.push(total / order.length);
+      onEpoch(epoch + 1);
     }
-    losses.push(total / order.length);
-    onEpoch(epoch + 1);
+  } finally {
+    await gradient.close();
   }
-  await gradient.close();
   return losses;
 }
 
