@@ -65,7 +65,8 @@ export function partition(
   const byId = new Map(identifiers.map((identifier) => [identifier.id, identifier]));
   const groups = new Groups(identifiers);
   const usable = links.filter((link) => byId.has(link.lowId) && byId.has(link.highId));
-  const accepted = inOrder(usable, byId).filter((link) => {
+  const ordered = inOrder(usable, byId);
+  const accepted = ordered.filter((link) => {
     const a = groups.find(link.lowId);
     const b = groups.find(link.highId);
     if (a === b) {
@@ -78,7 +79,7 @@ export function partition(
     }
     return isAllowed;
   });
-  const inside = usable.filter((link) => groups.find(link.lowId) === groups.find(link.highId));
+  const inside = ordered.filter((link) => groups.find(link.lowId) === groups.find(link.highId));
   return { belonging: belongings(groups, inside, byId), accepted };
 }
 
@@ -191,7 +192,7 @@ function belongings(
 }
 
 /**
- * Replays links in the order in which they were known. Of two groups that a link brings together, the one joins that was
+ * Replays links in the order in which they were known, of one instant in the order given. Of two groups that a link brings together, the one joins that was
  * not seen before the link happened: an account that is opened joins its visitor, whose visits were that person's all along.
  * Where both were there before, or neither, the one with the weaker identifiers joins. Who joins does so when the link was known;
  * the anchor, which never joins, is in no answer.
@@ -203,7 +204,7 @@ function connectionTimes(
   const times = new Map<number, number>();
   const connected = new Groups([...byId.values()]);
   const parties = new Map([...byId.values()].map((one): [number, Party] => [one.id, partyOf(one)]));
-  for (const link of inOrder(links, byId).sort((a, b) => a.knownAt - b.knownAt)) {
+  for (const link of [...links].sort((a, b) => a.knownAt - b.knownAt)) {
     const [a, b] = [connected.find(link.lowId), connected.find(link.highId)];
     const [one, other] = [parties.get(a), parties.get(b)];
     if (a !== b && one !== undefined && other !== undefined) {
