@@ -1,8 +1,8 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
-import { type Dataset, seenOf } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
 import type { DenseLayer } from "./dense-layer.ts";
+import { openBatches } from "./hazard-batches.ts";
 import { learnEpochs } from "./hazard-learning.ts";
-import type { HazardBatch } from "./hazard-slope.ts";
 import { fitPreprocessing, inputWidth, type Preprocessing, scoreMatrix } from "./preprocess.ts";
 import { scoreInputs } from "./score-inputs.ts";
 import type { TensorBackend, Tf } from "./tensor-backend.ts";
@@ -146,7 +146,9 @@ async function fit(
   task: FitTask,
   onEpoch: (epoch: number) => void,
 ): Promise<number[]> {
-  const { dataset, settings, seed } = task;
+  const { dataset, scores, intervals, settings, seed } = task;
+  const { weights } = dataset;
+  const termWeights = intervalWeights(intervals, settings);
   const order = Int32Array.from({ length: dataset.rows }, (_, row) => row);
   const epochs = epochsFor(dataset.rows, settings);
   return learnEpochs(
@@ -154,7 +156,7 @@ async function fit(
     { input: scoreInputs(task.preprocessing), layers },
     order,
     { ...settings, epochs, seed },
-    batchesOf(task),
+    openBatches({ dataset, given: scores, weights, termWeights }, settings.batchSize),
     (done) => {
       onEpoch((done / epochs) * settings.epochs);
     },
@@ -167,44 +169,4 @@ const SOON_INTERVALS = 4;
 /** How much each interval's term counts in the training loss. */
 function intervalWeights(intervals: number, { soonWeight = 1 }: HazardSettings): Float32Array {
   return new Float32Array(intervals).fill(1).fill(soonWeight, 0, SOON_INTERVALS);
-}
-
-/** Fills the same arrays with each batch: it holds until the next. */
-function batchesOf({
-  dataset,
-  scores,
-  intervals,
-  settings,
-}: FitTask): (rows: Int32Array) => HazardBatch {
-  const width = scores.length / dataset.rows;
-  const termWeights = intervalWeights(intervals, settings);
-  const given = new Float32Array(settings.batchSize * width);
-  const happened = new Float32Array(settings.batchSize * intervals);
-  const atRisk = new Float32Array(settings.batchSize * intervals);
-  return (rows) => {
-    happened.fill(0);
-    atRisk.fill(0);
-    for (let index = 0; index < rows.length; index++) {
-      const row = rows[index] ?? 0;
-      const from = row * width;
-      for (let column = 0; column < width; column++) {
-        given[index * width + column] = scores[from + column] ?? 0;
-      }
-      const event = dataset.events[row] ?? -1;
-      const seen = seenOf(dataset, row, intervals);
-      const weight = dataset.weights?.[row] ?? 1;
-      const at = index * intervals;
-      for (let k = 0; k < seen; k++) {
-        const counted = weight * (termWeights[k] ?? 1);
-        atRisk[at + k] = counted;
-        happened[at + k] = k === event ? counted : 0;
-      }
-    }
-    return {
-      rows: rows.length,
-      given: given.subarray(0, rows.length * width),
-      happened: happened.subarray(0, rows.length * intervals),
-      atRisk: atRisk.subarray(0, rows.length * intervals),
-    };
-  };
 }

@@ -1,9 +1,9 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import { type Dataset, seenOf } from "../dataset.ts";
 import type { DenseLayer } from "../dense-layer.ts";
+import { openBatches } from "../hazard-batches.ts";
 import { learnEpochs } from "../hazard-learning.ts";
 import { defineNetwork, readLayers } from "../hazard-network.ts";
-import type { HazardBatch } from "../hazard-slope.ts";
 import type { TensorBackend, Tf } from "../tensor-backend.ts";
 import { fitInputs, inputWidth, type PiecewiseInputs } from "./inputs.ts";
 import { piecewiseLayer } from "./piecewise-layer.ts";
@@ -118,7 +118,8 @@ async function fit(
   member: number,
   onShare: (share: number) => void,
 ): Promise<void> {
-  const { dataset, settings } = task;
+  const { dataset, weights, intervals, settings } = task;
+  const termWeights = new Float32Array(intervals).fill(1);
   const order = Int32Array.from(dataset.customers.keys()).filter(
     (row) => !isHeldOut(dataset.customers[row] ?? 0, member, settings.members),
   );
@@ -129,7 +130,7 @@ async function fit(
     { input: piecewiseLayer(task.inputs, dataset.featureNames), layers },
     order,
     { ...settings, epochs, seed: settings.seed * 1000 + member },
-    (rows) => batchOf(task, rows),
+    openBatches({ dataset, given: dataset.features, weights, termWeights }, settings.batchSize),
     (done) => {
       onShare(done / epochs);
     },
@@ -155,21 +156,3 @@ export function isHeldOut(customer: number, member: number, members: number): bo
 
 /** A small data set is seen more often. */
 const STEPS_MIN = 200;
-
-function batchOf({ dataset, weights, intervals }: FitTask, rows: Int32Array): HazardBatch {
-  const width = dataset.featureNames.length;
-  const given = new Float32Array(rows.length * width);
-  const happened = new Float32Array(rows.length * intervals);
-  const atRisk = new Float32Array(rows.length * intervals);
-  rows.forEach((row, index) => {
-    given.set(dataset.features.subarray(row * width, (row + 1) * width), index * width);
-    const weight = weights[row] ?? 0;
-    const event = dataset.events[row] ?? -1;
-    const from = index * intervals;
-    atRisk.fill(weight, from, from + seenOf(dataset, row, intervals));
-    if (event >= 0 && event < intervals) {
-      happened[from + event] = weight;
-    }
-  });
-  return { rows: rows.length, given, happened, atRisk };
-}
