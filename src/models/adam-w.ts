@@ -44,9 +44,9 @@ function move(
   kept: number,
 ): void {
   for (let at = 0; at < values.length; at++) {
-    const slope = gradient[at] ?? 0;
-    const mean = BETA_1 * (first[at] ?? 0) + (1 - BETA_1) * slope;
-    const square = BETA_2 * (second[at] ?? 0) + (1 - BETA_2) * slope * slope;
+    const partial = gradient[at] ?? 0;
+    const mean = BETA_1 * (first[at] ?? 0) + (1 - BETA_1) * partial;
+    const square = BETA_2 * (second[at] ?? 0) + (1 - BETA_2) * partial * partial;
     first[at] = mean;
     second[at] = square;
     const step = (firstScale * mean) / (Math.sqrt(square * secondScale) + EPSILON);

@@ -1,5 +1,5 @@
 import { type Dataset, seenOf } from "./dataset.ts";
-import type { HazardBatch } from "./hazard-slope.ts";
+import type { HazardBatch } from "./hazard-loss.ts";
 
 /** Rows to learn from. */
 export interface LearningRows {

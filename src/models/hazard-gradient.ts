@@ -1,6 +1,6 @@
 import type * as TensorFlow from "@tensorflow/tfjs";
 import type { DenseLayer } from "./dense-layer.ts";
-import type { HazardBatch, HazardGradient, HazardSlope } from "./hazard-slope.ts";
+import type { HazardBatch, HazardGradient, LossAndGradients } from "./hazard-loss.ts";
 import type { InputLayer } from "./members.ts";
 import { openOnnxGradient } from "./onnx-gradient.ts";
 import type { TensorBackend, Tf } from "./tensor-backend.ts";
@@ -17,7 +17,7 @@ export function openGradient(
 }
 
 function tensorGradient(tf: Tf, input: InputLayer, layers: readonly DenseLayer[]): HazardGradient {
-  const of = ({ rows, given, happened, atRisk }: HazardBatch): Promise<HazardSlope> => {
+  const of = ({ rows, given, happened, atRisk }: HazardBatch): Promise<LossAndGradients> => {
     let loss = Number.NaN;
     let gradients: Float32Array[] = [];
     // Not the closure's value: tidy looks for tensors in every number of that.

@@ -2,7 +2,7 @@ import { seededRandom, shuffle } from "../base/index.ts";
 import { openAdamW } from "./adam-w.ts";
 import type { DenseLayer } from "./dense-layer.ts";
 import { openGradient } from "./hazard-gradient.ts";
-import { type HazardBatch, parametersOf } from "./hazard-slope.ts";
+import { type HazardBatch, parametersOf } from "./hazard-loss.ts";
 import type { InputLayer } from "./members.ts";
 import type { TensorBackend } from "./tensor-backend.ts";
 

@@ -1,5 +1,5 @@
 import type { DenseLayer } from "./dense-layer.ts";
-import type { HazardBatch, HazardGradient, HazardSlope } from "./hazard-slope.ts";
+import type { HazardBatch, HazardGradient, LossAndGradients } from "./hazard-loss.ts";
 import type { GraphInputs, InputLayer } from "./members.ts";
 import {
   addConstant,
@@ -45,11 +45,11 @@ export async function openOnnxGradient(
         ...feedsOfOutcomes(batch),
         [GIVEN]: { data, dims: [rows, width] },
       });
-      const slope: HazardSlope = {
+      const answer: LossAndGradients = {
         loss: results[loss]?.[0] ?? Number.NaN,
         gradients: gradients.map((name) => results[name] ?? new Float32Array(0)),
       };
-      return slope;
+      return answer;
     },
     close: () => model.close(),
   };

@@ -53,8 +53,8 @@ describe("the accelerator", function () {
   });
 
   it("takes the gradients that the tensor backend does", () => {
-    for (const [name, plain] of Object.entries(without.slopes)) {
-      const fast = accelerated.slopes[name];
+    for (const [name, plain] of Object.entries(without.gradientsOf)) {
+      const fast = accelerated.gradientsOf[name];
       expect(fast?.loss, name).to.be.closeTo(plain.loss, 1e-5);
       expect(fast?.gradients.map(({ length }) => length)).to.deep.equal(
         plain.gradients.map(({ length }) => length),

@@ -21,11 +21,11 @@ export interface AcceleratorAnswer {
   readonly backend: string;
   readonly notes: readonly string[];
   readonly networks: Readonly<Record<string, NetworkAnswer>>;
-  readonly slopes: Readonly<Record<string, SlopeAnswer>>;
+  readonly gradientsOf: Readonly<Record<string, GradientAnswer>>;
 }
 
 /** A batch's loss and its gradients by all layers' numbers. */
-export interface SlopeAnswer {
+export interface GradientAnswer {
   readonly loss: number;
   readonly gradients: readonly (readonly number[])[];
 }
@@ -84,7 +84,7 @@ async function intent(hidden: readonly number[], count: number): Promise<Network
   );
 }
 
-async function slope(hidden: readonly number[], hinges: number): Promise<SlopeAnswer> {
+async function gradientAnswer(hidden: readonly number[], hinges: number): Promise<GradientAnswer> {
   const rows = 130;
   const random = seededRandom(5);
   const dataset = hazardRows(rows, INTERVALS, 1);
@@ -112,10 +112,10 @@ const answer: AcceleratorAnswer = {
     "intent, members": await intent([16, 12, 8], 6),
     "intent, logistic": await intent([], 2),
   },
-  slopes: {
-    "three hidden layers, hinges": await slope([16, 12, 8], 5),
-    "no hidden layer, hinges": await slope([], 3),
-    "one hidden layer": await slope([6], 0),
+  gradientsOf: {
+    "three hidden layers, hinges": await gradientAnswer([16, 12, 8], 5),
+    "no hidden layer, hinges": await gradientAnswer([], 3),
+    "one hidden layer": await gradientAnswer([6], 0),
   },
 };
 process.stdout.write(JSON.stringify(answer));

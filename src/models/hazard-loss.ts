@@ -12,7 +12,7 @@ export interface HazardBatch {
 }
 
 /** The loss of a batch, in nats, a mean over its rows, and how it changes with each kernel and bias, in their order. */
-export interface HazardSlope {
+export interface LossAndGradients {
   readonly loss: number;
   readonly gradients: readonly Float32Array[];
 }
@@ -20,7 +20,7 @@ export interface HazardSlope {
 /** Takes the gradient of the censored likelihood of discrete hazards by the numbers of some layers, until closed. */
 export interface HazardGradient {
   /** By the layers' numbers as they are now; ReLU between the layers. Not called again before it answered. */
-  of(batch: HazardBatch): Promise<HazardSlope>;
+  of(batch: HazardBatch): Promise<LossAndGradients>;
   close(): Promise<void>;
 }
 
