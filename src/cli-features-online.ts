@@ -3,7 +3,7 @@ import { parseInstant, ServiceError, toIso } from "./base/index.ts";
 import { answer, withService } from "./cli-options.ts";
 import { servingAsOf } from "./collection/index.ts";
 import { findCustomerId, resolveInbox } from "./customers/index.ts";
-import { type FeatureService, findService, openOnlineStore } from "./features/index.ts";
+import { byName, type FeatureService, findService, openOnlineStore } from "./features/index.ts";
 import { materialiseFeatures } from "./service.ts";
 import { table } from "./text.ts";
 
@@ -67,9 +67,7 @@ export function addOnlineFeatureCommands(features: Command): void {
                   },
                 ],
           );
-          const features = Object.fromEntries(
-            service.features.map((feature, index) => [feature, rows[0]?.[index] ?? null]),
-          );
+          const features = byName(service, rows[0] ?? []);
           const found = {
             service: service.name,
             version: service.version,

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
   DAY_MS,
@@ -15,7 +15,7 @@ import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
 import { applyRetentionDaily, asWriter, materialiseFeatures, type Service } from "./service.ts";
-import { createApp } from "./web/index.ts";
+import { createApp, createHttpServer } from "./web/index.ts";
 
 export interface RunningServer {
   readonly url: string;
@@ -25,10 +25,7 @@ export interface RunningServer {
 
 const SEAL_INTERVAL_MS = 60_000;
 const RESOLVE_INTERVAL_MS = 50;
-const CHECKPOINT_INTERVAL_MS = 5_000;
-
-/** Longer than a process under a flood works in one turn: it would close connections on which requests wait. */
-const KEEP_ALIVE_MS = 30_000;
+const CHECKPOINT_INTERVAL_MS = 10_000;
 
 /** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken. */
 export async function startServer(
@@ -43,8 +40,7 @@ export async function startServer(
   const { modelsFolder } = service.config;
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
   const resolve = resolving(service, online, intent);
-  const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS },
+  const server = createHttpServer(
     createApp({ store, clock, logger, resolveWaiting: resolve, online, intent }),
   );
   let isClosing = false;

@@ -2,21 +2,13 @@ import { DAY_MS } from "../base/index.ts";
 import { type CustomerLine, compareLines } from "../customers/index.ts";
 import { type Fact, type FactKind, LOOKBACK_DAYS } from "./fact.ts";
 import { type FactReader, isGoods, isRefund } from "./line-facts.ts";
-import type { ViewRows } from "./view-rows.ts";
+import type { MadeRelation } from "./made-relation.ts";
 
 /** A customer's facts in order of time, and what was made of them. */
 export interface KnownFacts {
   readonly facts: readonly Fact[];
-  /** Rows by view, which any instant shares at which these same facts are seen; empty where it sees others. */
-  rowsAt(cutoff: number): Map<string, MadeRows>;
-}
-
-/** A view's rows, and the kinds of facts they are made of. */
-export interface MadeRows {
-  readonly rows: ViewRows;
-  readonly kinds: readonly FactKind[];
-  /** Counts a fact of these kinds that happened no earlier than all others; false where the rows have to be made again. */
-  add(fact: Fact): boolean;
+  /** Rows by relation, which any instant shares at which these same facts are seen; empty where it sees others. */
+  madeAt(cutoff: number): Map<string, MadeRelation>;
 }
 
 const LOOKBACK_MS = LOOKBACK_DAYS * DAY_MS;
@@ -31,7 +23,7 @@ export class CustomerEntry implements KnownFacts {
   #since: number;
   #seenFrom = 0;
   #seenUntil = Number.POSITIVE_INFINITY;
-  readonly #made = new Map<string, MadeRows>();
+  readonly #made = new Map<string, MadeRelation>();
 
   /** From the customer's lines: all of orders and refunds, and the others since an instant (inclusive). */
   constructor(
@@ -57,12 +49,12 @@ export class CustomerEntry implements KnownFacts {
     return this.#since <= cutoff - LOOKBACK_MS;
   }
 
-  rowsAt(cutoff: number): Map<string, MadeRows> {
+  madeAt(cutoff: number): Map<string, MadeRelation> {
     if (cutoff > this.#seenUntil) {
       this.#forgetBefore(cutoff - LOOKBACK_MS);
     }
     const isShared = cutoff > this.#seenFrom && cutoff <= this.#seenUntil;
-    return isShared ? this.#made : new Map<string, MadeRows>();
+    return isShared ? this.#made : new Map<string, MadeRelation>();
   }
 
   /** Takes in a line that came after all that are here. */
@@ -85,9 +77,9 @@ export class CustomerEntry implements KnownFacts {
       const place = this.#facts.findLastIndex((one) => one.at_ms <= fact.at_ms) + 1;
       const isLast = place === this.#facts.length && fact.at_ms >= this.#since;
       this.#facts.splice(place, 0, fact);
-      for (const [view, made] of this.#made) {
-        if (made.kinds.includes(fact.kind) && !(isLast && made.add(fact))) {
-          this.#made.delete(view);
+      for (const [name, made] of this.#made) {
+        if (made.relation.kinds.includes(fact.kind) && !(isLast && made.add(fact))) {
+          this.#made.delete(name);
         }
       }
       this.#see(fact);
@@ -113,9 +105,9 @@ export class CustomerEntry implements KnownFacts {
   }
 
   #forgetRows(isChanged: (kind: FactKind) => boolean): void {
-    for (const [view, { kinds }] of this.#made) {
-      if (kinds.some(isChanged)) {
-        this.#made.delete(view);
+    for (const [name, { relation }] of this.#made) {
+      if (relation.kinds.some(isChanged)) {
+        this.#made.delete(name);
       }
     }
   }

@@ -39,6 +39,7 @@ export {
   type HistoricalRowsRequest,
   writeHistoricalRows,
 } from "./historical-rows.ts";
+export { byName } from "./named-values.ts";
 export {
   hasBrowsing,
   type OfflineStore,

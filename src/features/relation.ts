@@ -39,10 +39,10 @@ export interface Relation {
   /** The rows of one customer's facts (in order of time) that are visible at the cutoff, in order of `at_ms`. */
   rows(facts: readonly Fact[], cutoff: number): readonly Row[];
   /**
-   * The row that one more fact adds after `last`, where it happened no earlier than any other and leaves the rows
-   * before as they are; undefined where it changes one. Absent where facts always change each other's rows.
+   * The row that one more fact adds after the rows before it, where it happened no earlier than any other and leaves
+   * these as they are; undefined where it changes one. Absent where facts always change each other's rows.
    */
-  readonly next?: (fact: Fact, last: Row | undefined) => Row | undefined;
+  readonly next?: (fact: Fact, before: readonly Row[]) => Row | undefined;
 }
 
 /** Day, hour and weekday (0 is Monday) in UTC of an instant, as columns. */

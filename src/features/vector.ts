@@ -1,12 +1,12 @@
 import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
-import type { Row } from "./condition.ts";
-import type { KnownFacts, MadeRows } from "./customer-entry.ts";
+import type { KnownFacts } from "./customer-entry.ts";
 import type { Values } from "./expression.ts";
-import type { Fact } from "./fact.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { type DerivedFeature, type Entity, isPopulation } from "./feature-view.ts";
+import { MadeRelation, type Part } from "./made-relation.ts";
+import { recordsOf } from "./named-values.ts";
 import type { Relation } from "./relation.ts";
-import { type GrowingViewRows, NO_ROWS, type ViewRows, viewRows } from "./view-rows.ts";
+import { NO_ROWS, type ViewRows } from "./view-rows.ts";
 import { addViewValues, type PreparedView, prepareView } from "./view-values.ts";
 
 /** What is known of the population: features of a product or a category; undefined where nothing is. */
@@ -50,18 +50,22 @@ export function createVectorBuilder(
     category: of("customer_category"),
     population: prepared.filter(({ view }) => isPopulation(view.entity)),
   };
+  const blank = recordsOf([
+    ...prepared.flatMap(({ features }) => features.map(({ name }) => name)),
+    ...needed.derived.map(({ name }) => name),
+  ]);
   return {
     service,
     build: (known, cutoff, rows, population) => {
       const rowsOf = openViews(known, cutoff);
-      const own: Record<string, number | null> = {};
+      const own = blank();
       for (const one of parts.own) {
         addViewValues(own, one, rowsOf(one), cutoff);
       }
       return (rows.length === 0 ? [{}] : rows).map((row: Of) => {
         const values = { ...own };
-        addParts(values, parts.pair, rowsOf, cutoff, "product", row.product);
-        addParts(values, parts.category, rowsOf, cutoff, "category", row.category);
+        addParts(values, parts.pair, rowsOf, cutoff, partOf("product", row));
+        addParts(values, parts.category, rowsOf, cutoff, partOf("category", row));
         addPopulation(values, parts.population, row, population);
         addDerived(values, needed.derived, cutoff);
         return service.features.map((name) => values[name] ?? null);
@@ -78,86 +82,17 @@ function relationNamed(catalogue: Catalogue, name: string): Relation {
   return relation;
 }
 
-type ViewRowsOf = (view: PreparedView, column?: "product" | "category", key?: string) => ViewRows;
+type ViewRowsOf = (view: PreparedView, part?: Part) => ViewRows;
 
 /** The rows of views, of the customer or of one product or category of it; those at hand are taken as they are. */
 function openViews(known: KnownFacts, cutoff: number): ViewRowsOf {
-  const rowsOf = openRelations(known.facts, cutoff);
-  const made = known.rowsAt(cutoff);
-  return (prepared, column, key) => {
-    const { view, relation } = prepared;
-    const name = `${view.name}\n${key ?? ""}`;
-    const before = made.get(name);
-    if (before !== undefined) {
-      return before.rows;
-    }
-    const rows = viewRows(view, relation, rowsOf(relation, column, key));
-    made.set(name, {
-      rows,
-      kinds: relation.kinds,
-      add: adding(relation, rows, rowsOf(relation).at(-1), (row) =>
-        column === undefined ? true : row[column] === key,
-      ),
-    });
-    return rows;
+  const relations = known.madeAt(cutoff);
+  return (prepared, part) => {
+    const { relation } = prepared;
+    const made = relations.get(relation.name) ?? new MadeRelation(relation, known.facts, cutoff);
+    relations.set(relation.name, made);
+    return made.view(prepared, part);
   };
-}
-
-/** Counts facts that happen after all others, where the relation lets rows grow. */
-function adding(
-  { next }: Relation,
-  rows: GrowingViewRows,
-  newest: Row | undefined,
-  isOwn: (row: Row) => boolean,
-): MadeRows["add"] {
-  let last = newest;
-  return (fact) => {
-    const row = next?.(fact, last);
-    if (row === undefined) {
-      return false;
-    }
-    last = row;
-    if (isOwn(row)) {
-      rows.add(row);
-    }
-    return true;
-  };
-}
-
-type RowsOf = (relation: Relation, column?: "product" | "category", key?: string) => readonly Row[];
-
-/** Every relation's rows, made on first use; those of a product or category, too. */
-function openRelations(facts: readonly Fact[], cutoff: number): RowsOf {
-  const all = new Map<string, readonly Row[]>();
-  const parted = new Map<string, Map<string, Row[]>>();
-  const rowsOf: RowsOf = (relation, column, key) => {
-    const rows = all.get(relation.name) ?? relation.rows(facts, cutoff);
-    all.set(relation.name, rows);
-    if (column === undefined || key === undefined) {
-      return rows;
-    }
-    const name = `${relation.name} ${column}`;
-    const parts = parted.get(name) ?? partsOf(rows, column);
-    parted.set(name, parts);
-    return parts.get(key) ?? [];
-  };
-  return rowsOf;
-}
-
-function partsOf(rows: readonly Row[], column: string): Map<string, Row[]> {
-  const parts = new Map<string, Row[]>();
-  for (const row of rows) {
-    const key = row[column];
-    if (typeof key === "string") {
-      const part = parts.get(key);
-      if (part === undefined) {
-        parts.set(key, [row]);
-      } else {
-        part.push(row);
-      }
-    }
-  }
-  return parts;
 }
 
 function addParts(
@@ -165,12 +100,16 @@ function addParts(
   views: readonly PreparedView[],
   rowsOf: ViewRowsOf,
   cutoff: number,
-  column: "product" | "category",
-  key: string | undefined,
+  part: Part | undefined,
 ): void {
   for (const one of views) {
-    addViewValues(values, one, key === undefined ? NO_ROWS : rowsOf(one, column, key), cutoff);
+    addViewValues(values, one, part === undefined ? NO_ROWS : rowsOf(one, part), cutoff);
   }
+}
+
+function partOf(column: Part["column"], of: Of): Part | undefined {
+  const key = of[column];
+  return key === undefined ? undefined : { column, key };
 }
 
 function addPopulation(

@@ -1,7 +1,7 @@
 import type { GapStatistic } from "./aggregation.ts";
 import type { Condition, Row } from "./condition.ts";
 import type { FeatureView, Measure } from "./feature-view.ts";
-import { gapOf, gapsOf } from "./gap-values.ts";
+import { Gaps } from "./gap-values.ts";
 import type { Relation } from "./relation.ts";
 
 /** Rows of a view of one entity, in order of `at_ms`; those that meet a condition are looked for once. */
@@ -33,8 +33,7 @@ export const NO_ROWS: ViewRows = { all: [], gap: () => null, where: () => [] };
 abstract class KeptRows implements GrowingViewRows {
   protected readonly chosen = new Map<Condition, Row[]>();
   readonly #gap: string | undefined;
-  #gaps: readonly number[] | undefined;
-  readonly #statistics = new Map<GapStatistic, number | null>();
+  #gaps: Gaps | undefined;
 
   constructor({ gap }: FeatureView) {
     this.#gap = gap;
@@ -45,11 +44,12 @@ abstract class KeptRows implements GrowingViewRows {
   abstract add(row: Row): void;
 
   gap(statistic: GapStatistic): number | null {
-    this.#gaps ??= this.#gap === undefined ? [] : gapsOf(this.all, this.#gap);
-    const known = this.#statistics.get(statistic);
-    const value = known === undefined ? gapOf(this.#gaps, statistic) : known;
-    this.#statistics.set(statistic, value);
-    return value;
+    const gap = this.#gap;
+    if (gap === undefined) {
+      return null;
+    }
+    this.#gaps ??= new Gaps(this.all.map((row) => Number(row[gap])));
+    return this.#gaps.statistic(statistic);
   }
 
   where(condition: Condition | undefined): readonly Row[] {
@@ -61,9 +61,17 @@ abstract class KeptRows implements GrowingViewRows {
     return known;
   }
 
-  protected changed(): void {
-    this.#gaps = undefined;
-    this.#statistics.clear();
+  /** Counts a row that came last: one more, or the one that was last before; any other makes gaps count again. */
+  protected count(row: Row, place: "new" | "last" | "other"): void {
+    if (this.#gaps === undefined || this.#gap === undefined) {
+      return;
+    }
+    const value = Number(row[this.#gap]);
+    const isCounted =
+      place === "new" ? this.#gaps.append(value) : place === "last" && this.#gaps.moveLast(value);
+    if (!isCounted) {
+      this.#gaps = undefined;
+    }
   }
 }
 
@@ -87,7 +95,7 @@ class PlainRows extends KeptRows {
         rows.push(row);
       }
     }
-    this.changed();
+    this.count(row, "new");
   }
 
   #isSeen(row: Row): boolean {
@@ -123,13 +131,12 @@ class GrainRows extends KeptRows {
     if (group === undefined) {
       return;
     }
-    const place = this.all.lastIndexOf(group);
-    if (place !== -1) {
-      this.all.splice(place, 1);
+    const isLast = this.all.at(-1) === group;
+    const wasThere = moveToEnd(this.all, group, true);
+    for (const [condition, rows] of this.chosen) {
+      moveToEnd(rows, group, condition.test(group));
     }
-    this.all.push(group);
-    this.chosen.clear();
-    this.changed();
+    this.count(group, !wasThere ? "new" : isLast ? "last" : "other");
   }
 
   #count(row: Row): GrainRow | undefined {
@@ -143,6 +150,18 @@ class GrainRows extends KeptRows {
     addRow(group, row, measures, this.#hasFirstAt);
     return group;
   }
+}
+
+/** Takes a row out of others, where it is there, and puts it last, if it is to stay; says whether it was there. */
+function moveToEnd<T>(rows: T[], row: T, stays: boolean): boolean {
+  const place = rows.lastIndexOf(row);
+  if (place !== -1) {
+    rows.splice(place, 1);
+  }
+  if (stays) {
+    rows.push(row);
+  }
+  return place !== -1;
 }
 
 function newGroup(row: Row, per: readonly string[], measures: readonly Measure[]): GrainRow {

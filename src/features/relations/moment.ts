@@ -43,7 +43,7 @@ export const moment: Relation = {
     }
     return rows satisfies Row[];
   },
-  next: (fact, last) => (last?.["at_ms"] === fact.at_ms ? undefined : momentOf(fact)),
+  next: (fact, before) => (before.at(-1)?.["at_ms"] === fact.at_ms ? undefined : momentOf(fact)),
 };
 
 function momentOf({ event, at_ms, price }: Fact): Moment {

@@ -34,7 +34,20 @@ export const purchase: Relation = {
     ];
   },
   rows: (facts, cutoff) => rowsOf(netLines(facts, cutoff)),
+  next: (fact, before) => {
+    const quantity = fact.quantity ?? 0;
+    if (fact.kind !== "order" || quantity <= 0 || isBoughtOnDay(fact, before)) {
+      return undefined;
+    }
+    return rowOf(dayOf({ fact, quantity }));
+  },
 };
+
+/** Whether any of the fact's product was bought on its day already, in rows of which none is of a later day. */
+function isBoughtOnDay({ day, product }: Fact, rows: readonly Row[]): boolean {
+  const first = rows.findLastIndex((row) => row["day"] !== day) + 1;
+  return rows.slice(first).some((row) => (row["product"] ?? "") === (product ?? ""));
+}
 
 function purchaseLineSql(instants: Instants): string {
   const { keys, dialect } = instants;
@@ -80,27 +93,42 @@ function rowsOf(lines: readonly NetLine[]): Row[] {
   const days = new Map<string, PurchaseDay>();
   for (const { fact, quantity } of lines) {
     const key = `${fact.day} ${fact.product ?? ""}`;
-    const one = days.get(key) ?? {
-      product: fact.product,
-      day: fact.day,
-      category: null,
-      channel: null,
-      quantity: 0,
-      amount: 0,
-      at_ms: fact.at_ms,
-      first_at_ms: fact.at_ms,
-    };
+    const one = days.get(key);
+    if (one === undefined) {
+      days.set(key, dayOf({ fact, quantity }));
+      continue;
+    }
     one.category = greater(one.category, fact.category);
     one.channel = greater(one.channel, fact.channel);
     one.quantity += quantity;
-    one.amount += Math.round(quantity * (fact.price ?? 0));
+    one.amount += amountOf({ fact, quantity });
     one.at_ms = Math.max(one.at_ms, fact.at_ms);
     one.first_at_ms = Math.min(one.first_at_ms, fact.at_ms);
-    days.set(key, one);
   }
-  return [...days.values()]
-    .sort((a, b) => a.at_ms - b.at_ms)
-    .map((one) => ({ ...one, ...calendarOf(one.at_ms) }));
+  return [...days.values()].sort((a, b) => a.at_ms - b.at_ms).map(rowOf);
+}
+
+function dayOf(line: NetLine): PurchaseDay {
+  const { product, day, category, channel, at_ms } = line.fact;
+  const { quantity } = line;
+  return {
+    product,
+    day,
+    category,
+    channel,
+    quantity,
+    amount: amountOf(line),
+    at_ms,
+    first_at_ms: at_ms,
+  };
+}
+
+function amountOf({ fact, quantity }: NetLine): number {
+  return Math.round(quantity * (fact.price ?? 0));
+}
+
+function rowOf(one: PurchaseDay): Row {
+  return { ...one, ...calendarOf(one.at_ms) };
 }
 
 /** The later of two texts by code points; what is known, where one is not. */

@@ -33,12 +33,12 @@ export const sessionEvent: Relation = {
   },
   rows: (facts, cutoff) => {
     let last: Row | undefined;
-    return browsingOf(facts, cutoff).map((fact) => (last = nextOf(fact, last)));
+    return browsingOf(facts, cutoff).map((fact) => (last = after(fact, last)));
   },
-  next: nextOf,
+  next: (fact, before) => after(fact, before.at(-1)),
 };
 
-function nextOf({ event, at_ms }: Fact, last: Row | undefined): Row {
+function after({ event, at_ms }: Fact, last: Row | undefined): Row {
   const session = Number(last?.["session"] ?? 0);
   const isOver = last === undefined || at_ms - Number(last["at_ms"]) > SESSION_SILENCE_MS;
   return { event, at_ms, session: isOver ? session + 1 : session };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseInstant, toIso } from "../../base/index.ts";
 import { servingAsOf } from "../../collection/index.ts";
 import { findCustomerId } from "../../customers/index.ts";
-import { findService } from "../../features/index.ts";
+import { byName, findService } from "../../features/index.ts";
 import { instant } from "../answers.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { byIdentifier } from "./profile.ts";
@@ -73,9 +73,7 @@ const of = endpoint({
       populationAsOf: populationAsOf === null ? null : toIso(populationAsOf),
       data: rows.map((values, row) => ({
         ...keys[row],
-        features: Object.fromEntries(
-          service.features.map((name, index) => [name, values[index] ?? null]),
-        ),
+        features: byName(service, values),
       })),
     };
   },
