@@ -87,7 +87,7 @@ function addRetentionCommands(program: Command): void {
     .action(async (options: Flags & { dryRun?: boolean }, command: Command) => {
       await withService(command, options, (service) =>
         asWriter(service, async () => {
-          const report = await applyRetention(service, options.dryRun === true);
+          const report = await applyRetention(service, { dryRun: options.dryRun === true });
           answer(options, report, () => retentionText(report));
         }),
       );

@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
+  beside,
   DAY_MS,
   type Every,
   eventLoopLoad,
@@ -14,7 +15,13 @@ import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.t
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
-import { applyRetentionDaily, asWriter, materialiseFeatures, type Service } from "./service.ts";
+import {
+  applyRetentionDaily,
+  asWriter,
+  beginRetention,
+  materialiseFeatures,
+  type Service,
+} from "./service.ts";
 import { createApp, createHttpServer } from "./web/index.ts";
 
 export interface RunningServer {
@@ -51,10 +58,16 @@ export async function startServer(
       }
     });
   });
+  // At the first seal it would throw away what is at hand of customers by then.
+  beginRetention(service);
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
-  const seal = sealing(service);
-  const materialise = materialising(service);
+  const background = { ...service, store: beside(store) };
+  const resolveWaiting = (): void => {
+    while (resolve());
+  };
+  const seal = sealing(background, resolveWaiting);
+  const materialise = materialising(background, resolveWaiting);
   const stopSealing = every(SEAL_INTERVAL_MS, () => void seal().then(materialise));
   const checkpointer = openCheckpointer(store.sqlite);
   const stopCheckpoints = every(CHECKPOINT_INTERVAL_MS, () => void checkpointer.run());
@@ -73,7 +86,7 @@ export async function startServer(
       stopResolving();
       stopCheckpoints();
       await checkpointer.close();
-      while (resolve());
+      resolveWaiting();
       await seal();
       await materialise.ended();
     },
@@ -103,14 +116,14 @@ function whenIdle(load: Load, work: () => unknown): () => void {
 }
 
 /** Seals and merges small files, one time after the other; what fails stays in the inbox for the next time. */
-function sealing(service: Service): () => Promise<void> {
+function sealing(service: Service, resolveWaiting: () => void): () => Promise<void> {
   let last = Promise.resolve();
   const seal = async (): Promise<void> => {
     try {
       await asWriter(service, async () => {
         await sealInbox(service.store, { through: resolvedThrough(service.store.sqlite) });
         await compactHistory(service.store, { mergesMax: 1 });
-        await applyRetentionDaily(service);
+        await applyRetentionDaily(service, resolveWaiting);
       });
     } catch (error) {
       const isBusy = error instanceof ServiceError && error.code === "conflict";
@@ -121,14 +134,17 @@ function sealing(service: Service): () => Promise<void> {
 }
 
 /** Makes a new day's features of products and categories ready, beside everything else; what fails waits for the next time. */
-function materialising(service: Service): (() => void) & { ended(): Promise<void> } {
+function materialising(
+  service: Service,
+  resolveWaiting: () => void,
+): (() => void) & { ended(): Promise<void> } {
   let running: Promise<void> | undefined;
   let doneOn = -1;
   const run = async (): Promise<void> => {
     const today = Math.floor(service.clock.now() / DAY_MS);
     try {
       if (doneOn < today) {
-        await materialiseFeatures(service);
+        await materialiseFeatures(service, resolveWaiting);
         doneOn = today;
       }
     } catch (error) {

@@ -16,6 +16,7 @@ import {
   noteRetention,
   type RetentionReport,
   removeUnlistedHistory,
+  resolvedThrough,
   retentionRanAt,
   runRetention,
   type SealReport,
@@ -81,9 +82,16 @@ export async function asWriter<T>(service: Service, work: () => Promise<T>): Pro
   }
 }
 
-/** Takes what waits in the inbox to its customers, then to the history. Call it as the only writer. */
-export function sealResolved({ store, clock }: Service): Promise<SealReport> {
-  return sealInbox(store, { through: resolveInbox(store, clock) });
+/**
+ * Takes what waits in the inbox to its customers, then to the history. Call it as the only writer; where this process
+ * serves, with its `resolveWaiting`, which keeps what is at hand of customers in step.
+ */
+export function sealResolved(
+  { store, clock }: Service,
+  resolveWaiting: () => void = () => resolveInbox(store, clock),
+): Promise<SealReport> {
+  resolveWaiting();
+  return sealInbox(store, { through: resolvedThrough(store.sqlite) });
 }
 
 /**
@@ -93,12 +101,15 @@ export function sealResolved({ store, clock }: Service): Promise<SealReport> {
  */
 export async function applyRetention(
   service: Service,
-  dryRun = false,
+  {
+    dryRun = false,
+    resolveWaiting,
+  }: { readonly dryRun?: boolean; readonly resolveWaiting?: () => void } = {},
 ): Promise<RetentionReport & Partial<Forgotten>> {
   const { store, clock } = service;
   const now = hasLiveEvents(store) ? clock.now() : defaultAsOf(store, clock);
   if (!dryRun) {
-    await sealResolved(service);
+    await sealResolved(service, resolveWaiting);
     await writeIdentity(store, clock);
   }
   const report = await runRetention(
@@ -111,13 +122,16 @@ export async function applyRetention(
 
 /**
  * Makes features of products and categories ready for serving: those of the start of the day, of all that was
- * known by then. Call it as no writer; it is one for a moment.
+ * known by then. Call it as no writer; it is one for a moment. `resolveWaiting` is that of `sealResolved`.
  */
-export async function materialiseFeatures(service: Service): Promise<Materialisation> {
+export async function materialiseFeatures(
+  service: Service,
+  resolveWaiting?: () => void,
+): Promise<Materialisation> {
   const { store, clock } = service;
   const asOf = servingAsOf(store, clock);
   await asWriter(service, async () => {
-    await sealResolved(service);
+    await sealResolved(service, resolveWaiting);
     await writeIdentity(store, clock);
   });
   return materialisePopulation(store, clock, asOf);
@@ -125,12 +139,22 @@ export async function materialiseFeatures(service: Service): Promise<Materialisa
 
 const RETENTION_INTERVAL_MS = 86_400_000;
 
+/** Counts the first day of retention from now, where none has begun. */
+export function beginRetention({ store, clock }: Service): void {
+  if (retentionRanAt(store) === null) {
+    noteRetention(store, clock.now());
+  }
+}
+
 /** Applies the retention policy once a day, the first time a day after a server first ran. */
-export async function applyRetentionDaily(service: Service): Promise<void> {
+export async function applyRetentionDaily(
+  service: Service,
+  resolveWaiting?: () => void,
+): Promise<void> {
   const { store, clock } = service;
   const due = (retentionRanAt(store) ?? Infinity) + RETENTION_INTERVAL_MS;
   if (clock.now() >= due) {
-    await applyRetention(service);
+    await applyRetention(service, resolveWaiting === undefined ? {} : { resolveWaiting });
   }
   if (due === Infinity || clock.now() >= due) {
     noteRetention(store, clock.now());

@@ -30,6 +30,8 @@ export interface DuckDb {
   rowChunks(sql: string): AsyncGenerator<SqlRow[]>;
   /** Appends rows to an existing table; values in column order. */
   append(table: string, rows: Iterable<readonly SqlValue[]>): Promise<void>;
+  /** The same, a lot at a time, as they come. */
+  appendLots(table: string, lots: AsyncIterable<Iterable<readonly SqlValue[]>>): Promise<void>;
   close(): void;
 }
 
@@ -62,7 +64,11 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
     rowChunks: (sql) => streams.hold(sql, () => streamRows(connection, sql)),
     append: async (table, rows) => {
       streams.refuse(`append to ${table}`);
-      await appendRows(connection, table, rows);
+      await appendRows(connection, table, [rows]);
+    },
+    appendLots: async (table, lots) => {
+      streams.refuse(`append to ${table}`);
+      await appendRows(connection, table, lots);
     },
     close: () => {
       connection.closeSync();
@@ -134,14 +140,16 @@ async function* streamRows(connection: DuckDBConnection, sql: string): AsyncGene
 async function appendRows(
   connection: DuckDBConnection,
   table: string,
-  rows: Iterable<readonly SqlValue[]>,
+  lots: AsyncIterable<Iterable<readonly SqlValue[]>> | Iterable<Iterable<readonly SqlValue[]>>,
 ): Promise<void> {
   const appender = await connection.createAppender(table);
-  for (const row of rows) {
-    for (const value of row) {
-      appendValue(appender, value);
+  for await (const rows of lots) {
+    for (const row of rows) {
+      for (const value of row) {
+        appendValue(appender, value);
+      }
+      appender.endRow();
     }
-    appender.endRow();
   }
   appender.closeSync();
 }

@@ -39,8 +39,9 @@ export {
   viewStatement,
   writeStatement,
 } from "./spark-text.ts";
-export { type Sqlite, statementOf, withoutWaiting } from "./sqlite.ts";
-export { openSessions, openStore, removeStrays, type Store } from "./store.ts";
+export { openReader, type Sqlite, statementOf, withoutWaiting } from "./sqlite.ts";
+export { beside, openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { startThread } from "./thread.ts";
+export { inTurns, nextTurn } from "./turns.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

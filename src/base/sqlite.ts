@@ -29,6 +29,11 @@ export function openSqlite(file: string): Sqlite {
   return database;
 }
 
+/** Another connection to the same database, that only reads. Close it after use. */
+export function openReader(sqlite: Sqlite): Sqlite {
+  return new Database(sqlite.name, { readonly: true });
+}
+
 /**
  * Commits without waiting for the disk, where what is written can be made again or is flushed before anybody
  * is told of it (`Store.flush`).

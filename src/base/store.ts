@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { type DuckDb, openDuckDb, SPILL } from "./duckdb.ts";
 import { openLogFlush } from "./log-flush.ts";
@@ -55,6 +56,16 @@ export async function openStore(folder: string): Promise<Store> {
       sqlite.close();
       rmSync(own, { recursive: true, force: true });
     },
+  };
+}
+
+/** The same store, whose DuckDB sessions leave a core to the event loop: for what is done beside serving. */
+export function beside(store: Store): Store {
+  const spare = Math.max(1, cpus().length - 1);
+  return {
+    ...store,
+    openDuckDb: (options = {}) =>
+      store.openDuckDb({ ...options, threads: Math.min(options.threads ?? spare, spare) }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { literal, type Store } from "../base/index.ts";
+import { literal, nextTurn, type Store } from "../base/index.ts";
 import { historySql } from "./history-store.ts";
 
 interface PendingImport {
@@ -45,7 +45,7 @@ export async function learnImports(store: Store, source: string): Promise<void> 
       if (lot.length >= KEYS_PER_TRANSACTION) {
         addKeys.immediate(lot);
         lot = [];
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       }
     }
     addKeys.immediate(lot);

@@ -1,4 +1,4 @@
-import { type DuckDb, literal, type SqlValue, type Store } from "../base/index.ts";
+import { type DuckDb, literal, nextTurn, type SqlValue, type Store } from "../base/index.ts";
 import { writeHistory } from "./history-file-store.ts";
 import { addHistoryFile, historySql, importedFiles } from "./history-store.ts";
 import { resolvedThrough } from "./inbox-reader-store.ts";
@@ -12,7 +12,7 @@ export interface SealReport {
 }
 
 const LINES_PER_FILE_MAX = 500_000;
-const LINES_PER_COPY = 1_000;
+const LINES_PER_COPY = 50;
 
 /** The inbox's columns as they are copied; numbers come as doubles. */
 const COPIED = [
@@ -155,16 +155,19 @@ async function copyInbox(duckdb: DuckDb, store: Store, { first, last }: Range): 
     )
     .raw();
   let copied = 0;
-  for (let from = first; from <= last; ) {
-    const rows = read.all(from, last, LINES_PER_COPY);
-    if (rows.length === 0) {
-      break;
+  const lots = async function* (): AsyncGenerator<SqlValue[][]> {
+    for (let from = first; from <= last; ) {
+      const rows = read.all(from, last, LINES_PER_COPY);
+      if (rows.length === 0) {
+        return;
+      }
+      yield rows;
+      copied += rows.length;
+      from = Number(rows.at(-1)?.[0]) + 1;
+      await nextTurn();
     }
-    await duckdb.append("inbox_line", rows);
-    copied += rows.length;
-    from = Number(rows.at(-1)?.[0]) + 1;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  };
+  await duckdb.appendLots("inbox_line", lots());
   return copied;
 }
 

@@ -7,6 +7,9 @@ import {
 import type { Consent } from "./consent-store.ts";
 import type { Identifier } from "./identity-rules.ts";
 
+/** Somebody who clears cookies at every visit has many. */
+const IDS_MAX = 20;
+
 /** A customer as known so far. Instants in epoch milliseconds. */
 export interface Customer {
   readonly id: number;
@@ -127,10 +130,14 @@ export function knownCustomerNumbers(store: Store): ReadonlySet<number> {
   );
 }
 
-/** Finds whose an identifier is, by its number, and whether that person agreed to a purpose; unknown is no. */
+/**
+ * Finds whose an identifier is, by its number, whether that person agreed to a purpose (unknown is no), and by which user
+ * and anonymous ids a shop's pages know the person, the latest first.
+ */
 export function openOwners(store: Store): {
   ownerOf(identifierId: number): number | undefined;
   isGranted(customerId: number, purpose: string): boolean;
+  idsOf(customerId: number): Identifier[];
 } {
   const owner = store.sqlite
     .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
@@ -140,7 +147,12 @@ export function openOwners(store: Store): {
       "SELECT 1 FROM consent WHERE customer_id = ? AND purpose = ? AND status = 'granted'",
     )
     .pluck();
+  const ids = store.sqlite.prepare<[number], Identifier>(
+    `SELECT type, value FROM identifier WHERE customer_id = ? AND type IN ('user_id', 'anonymous_id')
+     ORDER BY type DESC, first_seen_at DESC, id DESC LIMIT ${IDS_MAX}`,
+  );
   return {
+    idsOf: (customerId) => ids.all(customerId),
     ownerOf: (identifierId) => owner.get(identifierId) ?? undefined,
     isGranted: (customerId, purpose) => granted.get(customerId, purpose) !== undefined,
   };

@@ -1,13 +1,19 @@
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, type DuckDb, literal, removeStrays, type Store } from "../base/index.ts";
+import {
+  type Clock,
+  type DuckDb,
+  inTurns,
+  literal,
+  openReader,
+  removeStrays,
+  type Sqlite,
+  type Store,
+} from "../base/index.ts";
 
 /** Writes who is who beside the history, unless the latest snapshot already says so. */
 export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb): Promise<void> {
-  const version = store.sqlite
-    .prepare<[], number>("SELECT identity_version FROM resolve_position")
-    .pluck()
-    .get();
+  const version = versionOf(store.sqlite);
   const latest = store.sqlite
     .prepare<[], { generation: number; version: number }>(
       "SELECT generation, identity_version AS version FROM identity_snapshot ORDER BY generation DESC LIMIT 1",
@@ -21,12 +27,7 @@ export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb):
   await duckdb.run(
     "CREATE OR REPLACE TEMP TABLE identity (type VARCHAR, value VARCHAR, customer_id DOUBLE, linked_at_ms DOUBLE)",
   );
-  const rows = store.sqlite
-    .prepare<[], [string, string, number, number]>(
-      "SELECT type, value, customer_id, linked_at FROM identifier WHERE customer_id IS NOT NULL",
-    )
-    .raw();
-  await duckdb.append("identity", rows.iterate());
+  const copied = await copyIdentity(store, duckdb);
   const target = join(store.path("customers"), file);
   const partial = `${target}.${process.pid}.partial`;
   await duckdb.run(
@@ -35,11 +36,45 @@ export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb):
   );
   renameSync(partial, target);
   store.sqlite
-    .prepare(
-      "INSERT OR REPLACE INTO identity_snapshot SELECT ?, ?, count(*), ?, ? FROM identifier WHERE customer_id IS NOT NULL",
-    )
-    .run(generation, file, clock.now(), version);
+    .prepare("INSERT OR REPLACE INTO identity_snapshot VALUES (?, ?, ?, ?, ?)")
+    .run(generation, file, copied.rows, clock.now(), copied.version);
   removeStrays(store.path("customers"), (name) => name >= nameOf(generation - 1));
+}
+
+interface CopiedIdentity {
+  readonly rows: number;
+  readonly version: number | undefined;
+}
+
+const ROWS_PER_TURN = 500;
+
+/** Copies who is who to `identity`, as of one instant, while events go on being taken in. */
+async function copyIdentity(store: Store, duckdb: DuckDb): Promise<CopiedIdentity> {
+  const reader = openReader(store.sqlite);
+  try {
+    reader.exec("BEGIN");
+    const version = versionOf(reader);
+    const rows = reader
+      .prepare<[], [string, string, number, number]>(
+        "SELECT type, value, customer_id, linked_at FROM identifier WHERE customer_id IS NOT NULL",
+      )
+      .raw();
+    let copied = 0;
+    const lots = async function* (): AsyncGenerator<[string, string, number, number][]> {
+      for await (const lot of inTurns(rows.iterate(), ROWS_PER_TURN)) {
+        copied += lot.length;
+        yield lot;
+      }
+    };
+    await duckdb.appendLots("identity", lots());
+    return { rows: copied, version };
+  } finally {
+    reader.close();
+  }
+}
+
+function versionOf(sqlite: Sqlite): number | undefined {
+  return sqlite.prepare<[], number>("SELECT identity_version FROM resolve_position").pluck().get();
 }
 
 function nameOf(generation: number): string {

@@ -1,4 +1,4 @@
-import { seededRandom, shuffle } from "../base/index.ts";
+import { nextTurn, seededRandom, shuffle } from "../base/index.ts";
 import { openAdamW } from "./adam-w.ts";
 import type { DenseLayer } from "./dense-layer.ts";
 import { openGradient } from "./hazard-gradient.ts";
@@ -55,7 +55,7 @@ export async function learnEpochs(
         optimizer.step(gradients, rate, rate * weightDecay);
         total += loss * rows.length;
         if (batch % 8 === 7) {
-          await new Promise((resolve) => setImmediate(resolve));
+          await nextTurn();
         }
       }
       losses.push(total / order.length);

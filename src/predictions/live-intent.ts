@@ -7,7 +7,7 @@ import {
   toIso,
 } from "../base/index.ts";
 import { servingAsOf } from "../collection/index.ts";
-import { openOwners, type TakenLines } from "../customers/index.ts";
+import { type Identifier, openOwners, type TakenLines } from "../customers/index.ts";
 import { findService, type OnlineStore } from "../features/index.ts";
 import {
   type IntentAnswer,
@@ -41,6 +41,8 @@ export interface LiveIntentDetail extends LiveIntentAnswer {
 /** A visitor whose probability rose across a threshold with an event. */
 export interface Crossing {
   readonly customerId: number;
+  /** The user and anonymous ids by which a shop's pages know the visitor, the latest first. */
+  readonly identifiers: readonly Identifier[];
   readonly probability: number;
   readonly percentile: number | null;
   readonly asOf: string;
@@ -60,7 +62,7 @@ export interface LiveIntent {
   /** Throws `not-ready` before the first training, `conflict` where the champion reads other features. */
   answer(customerId: number): LiveIntentAnswer;
   explain(customerId: number, reasonsMax: number): LiveIntentDetail;
-  /** Tells of crossings until the returned function is called. */
+  /** Tells of crossings until the returned function is called. Throws as `answer` does, since then none would come. */
   subscribe(subscription: Subscription): () => void;
   /** Tells of lines that were taken to their customers, after they were. */
   readonly take: (taken: TakenLines) => void;
@@ -110,7 +112,8 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
     const { probability, percentile, asOf, modelVersion } = answer;
     for (const { threshold, purpose, tell: listener } of listeners) {
       if (before < threshold && probability >= threshold && owners.isGranted(customerId, purpose)) {
-        listener({ customerId, probability, percentile, asOf, modelVersion });
+        const identifiers = owners.idsOf(customerId);
+        listener({ customerId, identifiers, probability, percentile, asOf, modelVersion });
       }
     }
   };
@@ -129,6 +132,7 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
       };
     },
     subscribe: (subscription) => {
+      champion();
       listeners.add(subscription);
       return () => {
         listeners.delete(subscription);

@@ -1,6 +1,6 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
-import type { Clock, Logger, Store } from "../base/index.ts";
+import type { Clock, Every, Logger, Store } from "../base/index.ts";
 import type { Collector, Senders } from "../collection/index.ts";
 import type { OnlineStore } from "../features/index.ts";
 import type { LiveIntent } from "../predictions/index.ts";
@@ -21,6 +21,8 @@ export interface AppContext {
   readonly online?: OnlineStore;
   /** Scores of intent; none are answered unless given. */
   readonly intent?: LiveIntent;
+  /** What comes again and again, such as a sign of life on an open answer; the machine's timer unless given. */
+  readonly every?: Every;
 }
 
 /** What the API answers from. */

@@ -1,11 +1,11 @@
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Express } from "express";
 import { pino } from "pino";
 import request from "supertest";
-import { fixedClock, type Store } from "../../src/base/index.ts";
+import { type Every, fixedClock, type Store } from "../../src/base/index.ts";
 import { createWriteKey } from "../../src/collection/index.ts";
 import { createLiveResolver } from "../../src/customers/index.ts";
 import { openOnlineStore } from "../../src/features/index.ts";
@@ -163,6 +163,13 @@ describe("intent of one customer", function () {
   });
 });
 
+async function listening(server: Server): Promise<AddressInfo> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  return server.address() as AddressInfo;
+}
+
 describe("the stream of intent", function () {
   this.timeout(120_000);
 
@@ -173,12 +180,9 @@ describe("the stream of intent", function () {
       await send(900, "silent");
       const before = (await read("/v1/customers/user_id/u1/intent")).probability;
       const server = createServer(app);
-      await new Promise<void>((resolve) => {
-        server.listen(0, "127.0.0.1", resolve);
-      });
+      const { port } = await listening(server);
       const stop = new AbortController();
       try {
-        const { port } = server.address() as AddressInfo;
         const answer = await fetch(
           `http://127.0.0.1:${port}/v1/intent/stream?threshold=${(before + 0.05).toFixed(3)}`,
           { signal: stop.signal },
@@ -196,8 +200,9 @@ describe("the stream of intent", function () {
         const customer = (await request(app).get("/v1/customers/user_id/u1")).body as {
           id: number;
         };
-        const found = JSON.parse(/^data: (.*)$/m.exec(told)?.[1] ?? "") as Record<string, number>;
+        const found = JSON.parse(/^data: (.*)$/m.exec(told)?.[1] ?? "") as Record<string, unknown>;
         expect(found).to.include({ customerId: customer.id });
+        expect(found["identifiers"]).to.deep.equal([{ type: "user_id", value: "u1" }]);
         expect(found["probability"]).to.be.greaterThan(before + 0.05);
         expect(told.match(/event: crossing/g)).to.have.lengthOf(1);
       } finally {
@@ -205,6 +210,47 @@ describe("the stream of intent", function () {
         server.closeAllConnections();
         server.close();
       }
+    });
+  });
+
+  it("gives signs of life while nobody crosses, and ends them with the connection", async () => {
+    await withShop(async ({ store, modelsFolder }) => {
+      await smallIntentChampion(store, modelsFolder);
+      const online = openOnlineStore(store);
+      const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
+      let beat = (): void => expect.fail("no sign of life was arranged");
+      let end = (): void => undefined;
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      const every: Every = (_intervalMs, work) => {
+        beat = work;
+        return end;
+      };
+      const server = createServer(createApp({ store, clock, logger, online, intent, every }));
+      const { port } = await listening(server);
+      const stop = new AbortController();
+      const answer = await fetch(`http://127.0.0.1:${port}/v1/intent/stream?threshold=0.5`, {
+        signal: stop.signal,
+      });
+      const reader = (answer.body ?? expect.fail("no body")).getReader();
+      await reader.read();
+      beat();
+      const sign = (await reader.read()).value as Uint8Array;
+
+      expect(new TextDecoder().decode(sign)).to.equal(": still listening\n\n");
+      stop.abort();
+      await ended;
+      server.close();
+    });
+  });
+
+  it("is not ready before the first training", async () => {
+    await withShop(async ({ app }) => {
+      const answer = await request(app).get("/v1/intent/stream?threshold=0.5").expect(503);
+      expect((answer.body as { detail: string }).detail).to.include(
+        "herkoop train conversion-intent",
+      );
     });
   });
 

@@ -33,7 +33,7 @@ export function attribute(
   features: ArrayLike<number>,
 ): Attribution {
   const columns = columnsOf(network.inputs, featureNames);
-  const to = forward.sumsOf(features);
+  const to = forward.sumsOf(features).slice();
   const differences = network.inputs.typical.map((value, feature) => {
     const own = new Float64Array(forward.firstUnits);
     const other = new Float64Array(forward.firstUnits);

@@ -8,7 +8,7 @@ export interface IntentForward {
   readonly firstUnits: number;
   /** Writes what one feature's value adds to the first layers' sums. `feature` counts among the network's. */
   addFeature(feature: number, value: number, sums: Float64Array): void;
-  /** The first layers' sums of one row: `features` holds it from `from` on. */
+  /** The first layers' sums of one row: `features` holds it from `from` on. They are good until the next call. */
   sumsOf(features: ArrayLike<number>, from?: number): Float64Array;
   /** The logits from the first layers' sums, averaged over the members. */
   logitsFrom(sums: Float64Array): Float64Array;
@@ -33,12 +33,26 @@ export function prepareForward(
   const bias = Float64Array.from(first.flatMap((layer) => [...layer.bias]));
   const offsets = inputOffsets(inputs);
 
-  const addRow = (table: Float64Array, row: number, share: number, sums: Float64Array): void => {
+  const addRow = (table: Float32Array, row: number, share: number, sums: Float64Array): void => {
     const from = row * firstUnits;
     for (let unit = 0; unit < firstUnits; unit++) {
       sums[unit] = (sums[unit] ?? 0) + share * (table[from + unit] ?? 0);
     }
   };
+  /** All spans before one, and a share of it, in one pass over the sums. */
+  const addRows = (row: number, share: number, sums: Float64Array): void => {
+    const from = row * firstUnits;
+    const before = from - firstUnits;
+    for (let unit = 0; unit < firstUnits; unit++) {
+      sums[unit] =
+        (sums[unit] ?? 0) + (running[before + unit] ?? 0) + share * (kernel[from + unit] ?? 0);
+    }
+  };
+  // A row's numbers are in arrays that are there: to allocate them for each costs collections more than computing costs.
+  const sums = new Float64Array(firstUnits);
+  const outputs = members.map((layers) =>
+    layers.slice(1).map(({ units }) => new Float64Array(units)),
+  );
   const addFeature = (feature: number, value: number, sums: Float64Array): void => {
     const edges = inputs.edges[feature] ?? [];
     const offset = offsets[feature] ?? 0;
@@ -50,18 +64,19 @@ export function prepareForward(
     }
     // Inputs are 32-bit numbers in training, and here.
     const { span, share } = placeAmong(edges, Math.fround(value));
-    if (span > 0) {
+    if (span > 0 && share > 0) {
+      addRows(offset + span, Math.fround(share), sums);
+    } else if (span > 0) {
       addRow(running, offset + span - 1, 1, sums);
-    }
-    if (share > 0) {
-      addRow(kernel, offset + span, Math.fround(share), sums);
+    } else if (share > 0) {
+      addRow(kernel, offset, Math.fround(share), sums);
     }
   };
   return {
     firstUnits,
     addFeature,
     sumsOf: (features, from = 0) => {
-      const sums = Float64Array.from(bias);
+      sums.set(bias);
       for (let feature = 0; feature < columns.length; feature++) {
         addFeature(feature, features[from + (columns[feature] ?? 0)] ?? Number.NaN, sums);
       }
@@ -70,13 +85,14 @@ export function prepareForward(
     logitsFrom: (sums) => {
       const logits = new Float64Array(intervals);
       let at = 0;
-      for (const layers of members) {
+      for (const [member, layers] of members.entries()) {
         const units = layers[0]?.units ?? 0;
-        let value = sums.subarray(at, at + units);
-        for (const layer of layers.slice(1)) {
-          value = dense(layer, rectified(value));
-        }
-        addTo(logits, value, 1 / members.length);
+        let values = sums.subarray(at, at + units);
+        outputs[member]?.forEach((output, index) => {
+          writeDense(output, layers[index + 1] ?? EMPTY, values);
+          values = output;
+        });
+        addTo(logits, values, 1 / members.length);
         at += units;
       }
       return logits;
@@ -88,7 +104,9 @@ export function prepareForward(
         const units = layers[0]?.units ?? 0;
         const values = [sums.subarray(at, at + units)];
         for (const layer of layers.slice(1)) {
-          values.push(dense(layer, rectified(values.at(-1) ?? sums)));
+          const output = new Float64Array(layer.units);
+          writeDense(output, layer, values.at(-1) ?? sums);
+          values.push(output);
         }
         let back = byLogits.map((value) => value / members.length);
         for (let index = layers.length - 1; index > 0; index--) {
@@ -110,9 +128,9 @@ const EMPTY: DenseLayer = {
 };
 
 /** The members' first kernels side by side: inputs × all units. */
-function joinedKernel(first: readonly DenseLayer[], firstUnits: number): Float64Array {
+function joinedKernel(first: readonly DenseLayer[], firstUnits: number): Float32Array {
   const inputs = first[0]?.inputs ?? 0;
-  const joined = new Float64Array(inputs * firstUnits);
+  const joined = new Float32Array(inputs * firstUnits);
   let at = 0;
   for (const { units, kernel } of first) {
     for (let input = 0; input < inputs; input++) {
@@ -128,42 +146,42 @@ function joinedKernel(first: readonly DenseLayer[], firstUnits: number): Float64
 /** Per feature, the sums over its spans up to and with each. */
 function runningSums(
   { inputs }: IntentNetwork,
-  kernel: Float64Array,
+  kernel: Float32Array,
   firstUnits: number,
-): Float64Array {
-  const running = Float64Array.from(kernel);
+): Float32Array {
+  const running = new Float32Array(kernel.length);
   const offsets = inputOffsets(inputs);
+  const sums = new Float64Array(firstUnits);
   inputs.edges.forEach((edges, feature) => {
     const offset = offsets[feature] ?? 0;
-    for (let span = 1; span < edges.length - 1; span++) {
+    sums.fill(0);
+    for (let span = 0; span < edges.length - 1; span++) {
       for (let unit = 0; unit < firstUnits; unit++) {
         const at = (offset + span) * firstUnits + unit;
-        running[at] = (running[at] ?? 0) + (running[at - firstUnits] ?? 0);
+        sums[unit] = (sums[unit] ?? 0) + (kernel[at] ?? 0);
+        running[at] = sums[unit] ?? 0;
       }
     }
   });
   return running;
 }
 
-function rectified(values: Float64Array): Float64Array {
-  return values.map((value) => (value > 0 ? value : 0));
-}
-
-function dense(
+/** A layer's sums of what its inputs are once rectified, written to `output`. */
+function writeDense(
+  output: Float64Array,
   { inputs, units, kernel, bias }: DenseLayer,
   values: Float64Array,
-): Float64Array<ArrayBuffer> {
-  const output = Float64Array.from(bias);
+): void {
+  output.set(bias);
   for (let input = 0; input < inputs; input++) {
     const value = values[input] ?? 0;
-    if (value !== 0) {
+    if (value > 0) {
       const from = input * units;
       for (let unit = 0; unit < units; unit++) {
         output[unit] = (output[unit] ?? 0) + value * (kernel[from + unit] ?? 0);
       }
     }
   }
-  return output;
 }
 
 /** The gradient by the sums that were rectified into a layer's inputs. */

@@ -75,9 +75,13 @@ function ofVisits(model: IntentModel, featureNames: readonly string[]): OneInten
   const { mainHorizon, horizonsMs, system } = model;
   const mainOf = (features: Float32Array): number =>
     scorer.probabilitiesOf(features)[mainHorizon] ?? 0;
+  const answered = new Float32Array(featureNames.length);
   return {
     answer: (row) => {
-      const probabilities = scorer.probabilitiesOf(featuresOf(row));
+      for (let column = 0; column < answered.length; column++) {
+        answered[column] = row[column] ?? Number.NaN;
+      }
+      const probabilities = scorer.probabilitiesOf(answered);
       const probability = probabilities[mainHorizon] ?? 0;
       return {
         horizons: horizonsMs.map((horizon, index) => ({

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ServiceError } from "../../base/index.ts";
+import { ServiceError, systemEvery } from "../../base/index.ts";
 import { findCustomerId } from "../../customers/index.ts";
 import type { LiveIntent } from "../../predictions/index.ts";
 import {
@@ -155,6 +155,9 @@ const streamQuery = z.strictObject({
 const crossing = z
   .strictObject({
     customerId: count,
+    identifiers: z
+      .array(z.strictObject({ type: z.string(), value: z.string() }))
+      .meta({ description: "the user and anonymous ids of the visitor, the latest first" }),
     probability,
     percentile: percentile.nullable(),
     asOf: instant,
@@ -164,6 +167,9 @@ const crossing = z
 
 /** What a listener that does not read may hold up in memory before it is cut off. */
 const BACKLOG_BYTES_MAX = 1024 * 1024;
+
+/** Proxies close connections on which nothing comes for a minute. */
+const BEAT_MS = 15_000;
 
 const stream: Endpoint = {
   method: "get",
@@ -178,12 +184,6 @@ const stream: Endpoint = {
   handle: (context, request, response) => {
     const { threshold, purpose } = parseInput(streamQuery, request.query);
     const intent = openedIntent(context);
-    response.set({
-      "Content-Type": "text/event-stream",
-      "Cache-Control": "no-store",
-      "X-Accel-Buffering": "no",
-    });
-    response.write(": listening\n\n");
     const stop = intent.subscribe({
       threshold,
       purpose,
@@ -195,9 +195,18 @@ const stream: Endpoint = {
         }
       },
     });
+    response.set({
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-store",
+      "X-Accel-Buffering": "no",
+    });
+    response.write(": listening\n\n");
+    const { every = systemEvery } = context;
+    const endBeats = every(BEAT_MS, () => response.write(": still listening\n\n"));
     return new Promise((resolve) => {
       response.once("close", () => {
         stop();
+        endBeats();
         resolve();
       });
     });
