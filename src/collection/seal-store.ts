@@ -12,7 +12,7 @@ export interface SealReport {
 }
 
 const LINES_PER_FILE_MAX = 500_000;
-const LINES_PER_COPY = 50;
+const LINES_PER_COPY = 10;
 
 /** The inbox's columns as they are copied; numbers come as doubles. */
 const COPIED = [

@@ -1,4 +1,4 @@
-import { ServiceError, type Store, statementOf } from "../base/index.ts";
+import { nearest, ServiceError, type Store, statementOf } from "../base/index.ts";
 import {
   compareIdentifierTypes,
   IDENTIFIER_TYPES,
@@ -49,10 +49,25 @@ export function findCustomerId(store: Store, identifier: Identifier): number {
   const { type } = identifier;
   const id = openCustomerIds(store)(identifier);
   if (id === undefined) {
+    refuseUnknownType(store, type);
     const advice = type === "phone" ? "; write numbers with their country, as in +31612345678" : "";
     throw new ServiceError("not-found", `no customer has this ${type}${advice}`, { field: type });
   }
   return id;
+}
+
+function refuseUnknownType(store: Store, type: string): void {
+  const known = statementOf<[string], number>(
+    store.sqlite,
+    "SELECT 1 FROM identifier WHERE type = ? LIMIT 1",
+  ).pluck();
+  if (!(IDENTIFIER_TYPES as readonly string[]).includes(type) && known.get(type) === undefined) {
+    throw new ServiceError(
+      "not-found",
+      `there is no identifier type "${type}"; nearest: ${nearest(type, IDENTIFIER_TYPES).join(", ")}`,
+      { field: "type" },
+    );
+  }
 }
 
 /** The customer behind an identifier. Throws `not-found` where there is none. */

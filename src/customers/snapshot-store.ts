@@ -46,7 +46,7 @@ interface CopiedIdentity {
   readonly version: number | undefined;
 }
 
-const ROWS_PER_TURN = 500;
+const ROWS_PER_TURN = 100;
 
 /** Copies who is who to `identity`, as of one instant, while events go on being taken in. */
 async function copyIdentity(store: Store, duckdb: DuckDb): Promise<CopiedIdentity> {

@@ -125,6 +125,10 @@ describe("customers", () => {
         ServiceError,
         /^no customer has this user_id$/,
       );
+      expect(() => findCustomer(store, { type: "userid", value: "17841" })).to.throw(
+        ServiceError,
+        /^there is no identifier type "userid"; nearest: user_id/,
+      );
     });
   });
 });
