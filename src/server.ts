@@ -48,7 +48,7 @@ export async function startServer(
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
   const resolve = resolving(service, online, intent);
   const server = createHttpServer(
-    createApp({ store, clock, logger, resolveWaiting: resolve, online, intent }),
+    createApp({ store, clock, logger, resolveWaiting: resolve, online, intent, every }),
   );
   let isClosing = false;
   server.on("request", (_request, response) => {

@@ -152,11 +152,10 @@ export async function applyRetentionDaily(
   resolveWaiting?: () => void,
 ): Promise<void> {
   const { store, clock } = service;
+  beginRetention(service);
   const due = (retentionRanAt(store) ?? Infinity) + RETENTION_INTERVAL_MS;
   if (clock.now() >= due) {
     await applyRetention(service, resolveWaiting === undefined ? {} : { resolveWaiting });
-  }
-  if (due === Infinity || clock.now() >= due) {
     noteRetention(store, clock.now());
   }
 }

@@ -43,7 +43,7 @@ export function openCustomerIds(store: Store): (identifier: Identifier) => numbe
 
 /**
  * The id of the customer behind an identifier, as `openCustomerIds` finds it. Throws `not-found` where
- * there is none.
+ * there is none, or no such type of identifier.
  */
 export function findCustomerId(store: Store, identifier: Identifier): number {
   const { type } = identifier;
@@ -147,7 +147,7 @@ export function knownCustomerNumbers(store: Store): ReadonlySet<number> {
 
 /**
  * Finds whose an identifier is, by its number, whether that person agreed to a purpose (unknown is no), and by which user
- * and anonymous ids a shop's pages know the person, the latest first.
+ * ids, then anonymous ids, a shop's pages know the person: of each the latest first, at most 20 together.
  */
 export function openOwners(store: Store): {
   ownerOf(identifierId: number): number | undefined;

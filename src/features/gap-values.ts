@@ -1,3 +1,4 @@
+import { lowerBound } from "../base/index.ts";
 import type { GapStatistic } from "./aggregation.ts";
 
 /** Differences between whole numbers in their order, and statistics of them, kept up to date as more numbers come. */
@@ -66,12 +67,12 @@ export class Gaps {
 
   #push(gap: number): void {
     this.#gaps.push(gap);
-    this.#sorted?.splice(placeOf(this.#sorted, gap), 0, gap);
+    this.#sorted?.splice(lowerBound(this.#sorted, gap), 0, gap);
     this.#addToSums(gap, 1n);
   }
 
   #forget(gap: number): void {
-    this.#sorted?.splice(placeOf(this.#sorted, gap), 1);
+    this.#sorted?.splice(lowerBound(this.#sorted, gap), 1);
     this.#addToSums(gap, -1n);
   }
 
@@ -104,19 +105,4 @@ export class Gaps {
     const pairs = count * (count - 1n);
     return Math.sqrt(Number(count * squares - sum * sum) / Number(pairs));
   }
-}
-
-/** The first place in ascending numbers at which one is no less. */
-function placeOf(sorted: readonly number[], value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) < value) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
 }

@@ -1,8 +1,8 @@
 import type { Row } from "./condition.ts";
 import type { Fact } from "./fact.ts";
+import type { FeatureView } from "./feature-view.ts";
 import type { Relation } from "./relation.ts";
 import { type GrowingViewRows, type ViewRows, viewRows } from "./view-rows.ts";
-import type { PreparedView } from "./view-values.ts";
 
 /** Which of a customer's rows a view is of: those of one product or category. */
 export interface Part {
@@ -47,7 +47,7 @@ export class MadeRelation {
   }
 
   /** A view's rows, all of the customer's or those of a part; made on first use. */
-  view({ view }: PreparedView, part?: Part): ViewRows {
+  view(view: FeatureView, part?: Part): ViewRows {
     const name = part === undefined ? view.name : `${view.name}\n${part.key}`;
     const made = this.#views.get(name) ?? {
       part,
@@ -62,14 +62,17 @@ export class MadeRelation {
       return this.#rows;
     }
     const { column, key } = part;
-    const parts = this.#parts.get(column) ?? new Map<string, Row[]>();
-    if (!this.#parts.has(column)) {
-      this.#parts.set(column, parts);
-      for (const row of this.#rows) {
-        addTo(parts, row, column);
-      }
-    }
+    const parts = this.#parts.get(column) ?? this.#partBy(column);
     return parts.get(key) ?? [];
+  }
+
+  #partBy(column: Part["column"]): Map<string, Row[]> {
+    const parts = new Map<string, Row[]>();
+    for (const row of this.#rows) {
+      addTo(parts, row, column);
+    }
+    this.#parts.set(column, parts);
+    return parts;
   }
 }
 

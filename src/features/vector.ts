@@ -87,11 +87,10 @@ type ViewRowsOf = (view: PreparedView, part?: Part) => ViewRows;
 /** The rows of views, of the customer or of one product or category of it; those at hand are taken as they are. */
 function openViews(known: KnownFacts, cutoff: number): ViewRowsOf {
   const relations = known.madeAt(cutoff);
-  return (prepared, part) => {
-    const { relation } = prepared;
+  return ({ view, relation }, part) => {
     const made = relations.get(relation.name) ?? new MadeRelation(relation, known.facts, cutoff);
     relations.set(relation.name, made);
-    return made.view(prepared, part);
+    return made.view(view, part);
   };
 }
 

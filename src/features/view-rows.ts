@@ -62,7 +62,7 @@ abstract class KeptRows implements GrowingViewRows {
   }
 
   /** Counts a row that came last: one more, or the one that was last before; any other makes gaps count again. */
-  protected count(row: Row, place: "new" | "last" | "other"): void {
+  protected countGap(row: Row, place: "new" | "last" | "other"): void {
     if (this.#gaps === undefined || this.#gap === undefined) {
       return;
     }
@@ -95,7 +95,7 @@ class PlainRows extends KeptRows {
         rows.push(row);
       }
     }
-    this.count(row, "new");
+    this.countGap(row, "new");
   }
 
   #isSeen(row: Row): boolean {
@@ -136,7 +136,7 @@ class GrainRows extends KeptRows {
     for (const [condition, rows] of this.chosen) {
       moveToEnd(rows, group, condition.test(group));
     }
-    this.count(group, !wasThere ? "new" : isLast ? "last" : "other");
+    this.countGap(group, !wasThere ? "new" : isLast ? "last" : "other");
   }
 
   #count(row: Row): GrainRow | undefined {

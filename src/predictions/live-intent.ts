@@ -41,7 +41,7 @@ export interface LiveIntentDetail extends LiveIntentAnswer {
 /** A visitor whose probability rose across a threshold with an event. */
 export interface Crossing {
   readonly customerId: number;
-  /** The user and anonymous ids by which a shop's pages know the visitor, the latest first. */
+  /** By which a shop's pages know the visitor: user ids, then anonymous ids, of each the latest first, at most 20. */
   readonly identifiers: readonly Identifier[];
   readonly probability: number;
   readonly percentile: number | null;

@@ -230,18 +230,23 @@ describe("the stream of intent", function () {
       const server = createServer(createApp({ store, clock, logger, online, intent, every }));
       const { port } = await listening(server);
       const stop = new AbortController();
-      const answer = await fetch(`http://127.0.0.1:${port}/v1/intent/stream?threshold=0.5`, {
-        signal: stop.signal,
-      });
-      const reader = (answer.body ?? expect.fail("no body")).getReader();
-      await reader.read();
-      beat();
-      const sign = (await reader.read()).value as Uint8Array;
+      try {
+        const answer = await fetch(`http://127.0.0.1:${port}/v1/intent/stream?threshold=0.5`, {
+          signal: stop.signal,
+        });
+        const reader = (answer.body ?? expect.fail("no body")).getReader();
+        await reader.read();
+        beat();
+        const sign = (await reader.read()).value as Uint8Array;
 
-      expect(new TextDecoder().decode(sign)).to.equal(": still listening\n\n");
-      stop.abort();
-      await ended;
-      server.close();
+        expect(new TextDecoder().decode(sign)).to.equal(": still listening\n\n");
+        stop.abort();
+        await ended;
+      } finally {
+        stop.abort();
+        server.closeAllConnections();
+        server.close();
+      }
     });
   });
 

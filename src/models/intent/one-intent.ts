@@ -78,10 +78,7 @@ function ofVisits(model: IntentModel, featureNames: readonly string[]): OneInten
   const answered = new Float32Array(featureNames.length);
   return {
     answer: (row) => {
-      for (let column = 0; column < answered.length; column++) {
-        answered[column] = row[column] ?? Number.NaN;
-      }
-      const probabilities = scorer.probabilitiesOf(answered);
+      const probabilities = scorer.probabilitiesOf(featuresOf(row, answered));
       const probability = probabilities[mainHorizon] ?? 0;
       return {
         horizons: horizonsMs.map((horizon, index) => ({
@@ -164,6 +161,13 @@ function hazardsOfOne(
     : baselineHazards(fitted, oneRow(featureNames, features));
 }
 
-function featuresOf(row: readonly (number | null)[]): Float32Array {
-  return Float32Array.from(row, (value) => value ?? Number.NaN);
+/** A row as numbers, NaN where unknown; written to `into` where that is given. */
+function featuresOf(
+  row: readonly (number | null)[],
+  into = new Float32Array(row.length),
+): Float32Array {
+  for (let column = 0; column < into.length; column++) {
+    into[column] = row[column] ?? Number.NaN;
+  }
+  return into;
 }

@@ -155,9 +155,10 @@ const streamQuery = z.strictObject({
 const crossing = z
   .strictObject({
     customerId: count,
-    identifiers: z
-      .array(z.strictObject({ type: z.string(), value: z.string() }))
-      .meta({ description: "the user and anonymous ids of the visitor, the latest first" }),
+    identifiers: z.array(z.strictObject({ type: z.string(), value: z.string() })).meta({
+      description:
+        "user ids of the visitor, then anonymous ids, of each the latest first; at most 20",
+    }),
     probability,
     percentile: percentile.nullable(),
     asOf: instant,
