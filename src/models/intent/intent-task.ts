@@ -47,7 +47,7 @@ export function visitTask(options: VisitOptions = {}): VisitTask {
     rowsMax: options.maximumRows ?? 300_000,
     settings: {
       bins: 12,
-      hiddenUnits: [128, 128, 64],
+      hiddenUnits: [64, 32],
       epochs: 6,
       batchSize: 1024,
       learningRate: 0.002,
