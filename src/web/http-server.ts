@@ -7,7 +7,7 @@ const KEEP_ALIVE_MS = 30_000;
 /**
  * An HTTP server of an app, which does not listen yet. Its requests and responses are made with the app's prototypes.
  * Express would give them those on arrival, and V8 then moves what such a request refers to into the old generation:
- * 16 KB a request that is over in a millisecond (docs/decisions/0012).
+ * 16 KB a request that is over in a millisecond (docs/decisions/0016).
  */
 export function createHttpServer(app: Express): Server {
   class Request extends IncomingMessage {}
