@@ -34,7 +34,7 @@ export interface ScoredNetwork {
 }
 
 /** How fast work goes through rows. */
-async function ratesOf(rows: number, work: () => Promise<unknown>): Promise<Rates> {
+export async function ratesOf(rows: number, work: () => unknown): Promise<Rates> {
   const [cpu, started] = [process.cpuUsage(), performance.now()];
   await work();
   const wall = (performance.now() - started) / 1000;
@@ -58,7 +58,16 @@ export async function scoreTurn(backend: TensorBackend, network: ScoredNetwork):
 }
 
 async function herkoopCost(backend: TensorBackend, network: ScoredNetwork): Promise<ScoreCost> {
-  const { rows, inputs, intervals, members } = network;
+  const inputs = await multipliedRates(backend, network);
+  await network.score(backend);
+  return { features: await ratesOf(network.rows, () => network.score(backend)), inputs };
+}
+
+/** How fast the backend multiplies inputs that are there. */
+export async function multipliedRates(
+  backend: TensorBackend,
+  { rows, inputs, intervals, members }: Omit<ScoredNetwork, "score">,
+): Promise<Rates> {
   const input = { width: inputs, inputsOf: (given: Float32Array) => given };
   const open = await openMembers(backend, { input, intervals, members });
   try {
@@ -67,13 +76,11 @@ async function herkoopCost(backend: TensorBackend, network: ScoredNetwork): Prom
     const given = Float32Array.from({ length: part * inputs }, () => random.next());
     const passes = Math.ceil(rows / part);
     await open.logitsOf(given);
-    const multiplied = await ratesOf(passes * part, async () => {
+    return await ratesOf(passes * part, async () => {
       for (let pass = 0; pass < passes; pass++) {
         await open.logitsOf(given);
       }
     });
-    await network.score(backend);
-    return { features: await ratesOf(rows, () => network.score(backend)), inputs: multiplied };
   } finally {
     await open.close();
   }

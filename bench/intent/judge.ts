@@ -96,13 +96,13 @@ export async function judgeNetwork(
     calibration: [],
     quantiles: [],
   };
-  const judge = async (part: LabelledRows, horizon: number): Promise<Judged> => {
+  const judge = (part: LabelledRows, horizon: number): Judged => {
     const tested = chosen(part, ...test, horizonsMs);
-    const probabilities = await probabilitiesOfRows(backend, model, tested);
+    const probabilities = probabilitiesOfRows(model, tested);
     const { p, y } = outcomesAt(tested, probabilities, horizonsMs.length, horizon, () => true);
     return { p, y, customers: tested.customers };
   };
-  return { visits: await judge(rows.visits, 1), pool: await judge(rows.pool, 2), seconds };
+  return { visits: judge(rows.visits, 1), pool: judge(rows.pool, 2), seconds };
 }
 
 function joined(a: Dataset, b: Dataset): Dataset {

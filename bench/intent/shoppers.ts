@@ -101,7 +101,7 @@ export async function crossValidate(
       calibration: [],
       quantiles: [],
     };
-    return probabilitiesOfRows(backend, model, test);
+    return probabilitiesOfRows(model, test);
   };
   for (let fold = 0; fold < FOLDS; fold++) {
     const rowsOf = (keep: (part: number) => boolean): Dataset =>

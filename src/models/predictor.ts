@@ -27,7 +27,7 @@ export async function hazardsOf(
   }
   if (model.kind === "intent") {
     const horizons = model.model.horizonsMs.length;
-    const probabilities = await probabilitiesOfRows(backend, model.model, dataset);
+    const probabilities = probabilitiesOfRows(model.model, dataset);
     return probabilities.filter((_, index) => index % horizons === horizons - 1);
   }
   return baselineHazards(model, dataset);

@@ -3,9 +3,6 @@ import type { DenseLayer } from "../../src/models/dense-layer.ts";
 import { logitsOfAll, logitsOfOne } from "../../src/models/forward.ts";
 import { openGradient } from "../../src/models/hazard-gradient.ts";
 import { describeBackend, loadTensorBackend } from "../../src/models/index.ts";
-import { logitsOfRows } from "../../src/models/intent/batch.ts";
-import { prepareForward } from "../../src/models/intent/forward.ts";
-import { fitInputs, inputWidth as piecewiseWidth } from "../../src/models/intent/inputs.ts";
 import { fitPreprocessing, inputWidth, scoreMatrix } from "../../src/models/preprocess.ts";
 import { scoreInputs } from "../../src/models/score-inputs.ts";
 import { hazardRows } from "./rows.ts";
@@ -73,17 +70,6 @@ async function hazards(
   );
 }
 
-async function intent(hidden: readonly number[], count: number): Promise<NetworkAnswer> {
-  const rows = hazardRows(ROWS, INTERVALS, 1);
-  const inputs = fitInputs(rows, 6);
-  const members = membersOf(piecewiseWidth(inputs), hidden, count);
-  const network = { inputs, intervals: INTERVALS, members };
-  const forward = prepareForward(network, rows.featureNames);
-  return answerOf(await logitsOfRows(backend, network, rows), (row) =>
-    forward.logitsFrom(forward.sumsOf(rows.features, 2 * row)),
-  );
-}
-
 async function gradientAnswer(hidden: readonly number[], hinges: number): Promise<GradientAnswer> {
   const rows = 130;
   const random = seededRandom(5);
@@ -109,8 +95,6 @@ const answer: AcceleratorAnswer = {
     "repurchase, members": await hazards(0, [12], 3),
     "repurchase, members and hinges": await hazards(2, [12, 7], 2),
     "repurchase, logistic": await hazards(0, [], 1),
-    "intent, members": await intent([16, 12, 8], 6),
-    "intent, logistic": await intent([], 2),
   },
   gradientsOf: {
     "three hidden layers, hinges": await gradientAnswer([16, 12, 8], 5),

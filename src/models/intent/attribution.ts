@@ -2,6 +2,7 @@ import { sigmoid } from "../distribution.ts";
 import type { IntentForward } from "./forward.ts";
 import { columnsOf } from "./inputs.ts";
 import { type IntentModel, logOdds, withinHorizons } from "./intent-model.ts";
+import { slopeAt } from "./layer-gradient.ts";
 import type { IntentNetwork } from "./network.ts";
 import { NO_SHIFT } from "./span-calibration.ts";
 
@@ -13,7 +14,7 @@ export interface Attribution {
   readonly logOdds: number;
   /** In the order of the network's features. */
   readonly contributions: Float64Array;
-  /** What the steps of the path miss. */
+  /** What the steps of the path miss, and what is lost in rounding. */
   readonly remainder: number;
 }
 
@@ -22,7 +23,7 @@ const STEPS = 64;
 /**
  * Integrated gradients (Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks") along the
  * straight path from the typical row's inputs to this row's, in midpoint steps: contributions add up to the
- * difference of the log odds but for the remainder, which is told. `features` holds the row in the order of the
+ * difference of the log odds but for the remainder, which is told: what the steps miss and what 32-bit numbers round. `features` holds the row in the order of the
  * names that `forward` was made for.
  */
 export function attribute(
@@ -30,40 +31,39 @@ export function attribute(
   network: IntentNetwork,
   forward: IntentForward,
   featureNames: readonly string[],
-  features: ArrayLike<number>,
+  features: Float32Array,
 ): Attribution {
   const columns = columnsOf(network.inputs, featureNames);
-  const to = forward.sumsOf(features).slice();
-  const differences = network.inputs.typical.map((value, feature) => {
-    const own = new Float64Array(forward.firstUnits);
-    const other = new Float64Array(forward.firstUnits);
-    forward.addFeature(feature, features[columns[feature] ?? 0] ?? Number.NaN, own);
-    forward.addFeature(feature, value, other);
-    return own.map((sum, unit) => sum - (other[unit] ?? 0));
-  });
-  const from = Float64Array.from(to);
+  const differences = Array.from(columns, (column, feature) =>
+    forward.differenceOf(feature, features[column] ?? Number.NaN),
+  );
+  const from = Float64Array.from(forward.typicalSums);
+  const whole = new Float64Array(from.length);
   for (const difference of differences) {
-    difference.forEach((value, unit) => {
-      from[unit] = (from[unit] ?? 0) - value;
-    });
+    addTo(whole, difference, 1);
   }
-  const mean = new Float64Array(forward.firstUnits);
+  const mean = new Float64Array(from.length);
+  const byLogits = (logits: Float64Array): Float64Array => gradientByLogits(model, logits);
   for (let step = 0; step < STEPS; step++) {
-    const share = (step + 0.5) / STEPS;
-    const sums = from.map((value, unit) => value + share * ((to[unit] ?? 0) - value));
-    const gradient = forward.gradientAt(sums, gradientByLogits(model, forward.logitsFrom(sums)));
-    gradient.forEach((value, unit) => {
-      mean[unit] = (mean[unit] ?? 0) + value / STEPS;
-    });
+    const sums = from.slice();
+    addTo(sums, whole, (step + 0.5) / STEPS);
+    addTo(mean, slopeAt(network, sums, byLogits).gradient, 1 / STEPS);
   }
   const contributions = Float64Array.from(differences, (difference) =>
     difference.reduce((sum, value, unit) => sum + value * (mean[unit] ?? 0), 0),
   );
-  const oddsOf = (sums: Float64Array): number =>
-    logOdds(withinHorizons(model, forward.logitsFrom(sums).map(sigmoid))[model.mainHorizon] ?? 0);
-  const [base, own] = [oddsOf(from), oddsOf(to)];
+  const oddsOf = (logits: Float64Array): number =>
+    logOdds(withinHorizons(model, logits.map(sigmoid))[model.mainHorizon] ?? 0);
+  const base = oddsOf(slopeAt(network, from, byLogits).logits);
+  const own = oddsOf(forward.logitsOf(features));
   const explained = contributions.reduce((sum, value) => sum + value, 0);
   return { base, logOdds: own, contributions, remainder: own - base - explained };
+}
+
+function addTo(target: Float64Array, values: ArrayLike<number>, factor: number): void {
+  for (let index = 0; index < target.length; index++) {
+    target[index] = (target[index] ?? 0) + factor * (values[index] ?? 0);
+  }
 }
 
 /** How the log odds of an order within the main horizon change with each span's logit. */

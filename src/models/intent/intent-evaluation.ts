@@ -61,8 +61,8 @@ export async function evaluateIntent(
       onShare((index + share) / candidates.length);
     });
     const seconds = (performance.now() - started) / 1000;
-    const model = await calibrateSystem(backend, system, training, task, testFrom);
-    const probabilities = await probabilitiesOfRows(backend, model, test.dataset);
+    const model = calibrateSystem(system, training, task, testFrom);
+    const probabilities = probabilitiesOfRows(model, test.dataset);
     const metrics = intentMetrics(task, test, probabilities);
     tested.set(candidate.name, { candidate, model, metrics, probabilities, seconds });
   }
@@ -82,17 +82,16 @@ export async function evaluateIntent(
  * latest first (a row's weight halves with the task's half-life), as forecast by members that did not learn from the
  * row's customer; quantiles are taken of the visits of these days.
  */
-export async function calibrateSystem(
-  backend: TensorBackend,
+export function calibrateSystem(
   system: IntentSystem,
   training: IntentRows,
   task: VisitTask,
   until: number,
-): Promise<IntentModel> {
+): IntentModel {
   const { horizonsMs, mainHorizon, halfLifeMs, calibrationMs } = task;
   const latest = [until - calibrationMs, until] as const;
   const rows = rowsBetween(training, horizonsMs, latest, until);
-  const hazards = await heldOutHazards(backend, system, rows.dataset);
+  const hazards = heldOutHazards(system, rows.dataset);
   const calibration = horizonsMs.map((_, span): Shift => {
     const atRisk = Array.from({ length: rows.dataset.rows }, (_unused, row) => row).filter(
       (row) => {
@@ -114,7 +113,7 @@ export async function calibrateSystem(
     });
   });
   const model = { horizonsMs, mainHorizon, system, calibration, quantiles: [] };
-  const probabilities = await probabilitiesOfRows(backend, model, rows.dataset);
+  const probabilities = probabilitiesOfRows(model, rows.dataset);
   const sorted = Float64Array.from(rows.isVisiting.keys())
     .filter((row) => rows.isVisiting[row] === 1)
     .map((row) => probabilities[row * horizonsMs.length + mainHorizon] ?? 0)

@@ -37,8 +37,7 @@ export function prepareScorer(model: IntentModel, featureNames: readonly string[
     const forward = prepareForward(system.network, featureNames);
     return {
       forward,
-      probabilitiesOf: (features) =>
-        withinHorizons(model, forward.logitsFrom(forward.sumsOf(features)).map(sigmoid)),
+      probabilitiesOf: (features) => withinHorizons(model, forward.logitsOf(features).map(sigmoid)),
     };
   }
   return {

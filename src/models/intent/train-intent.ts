@@ -77,7 +77,7 @@ export async function trainIntent(
   const system = await champion.candidate.fit(backend, training, task, (share) => {
     step.update(share, 1);
   });
-  const model = await calibrateSystem(backend, system, training, task, asOf);
+  const model = calibrateSystem(system, training, task, asOf);
   const artifact = saveArtifact(
     context.modelsFolder,
     {

@@ -3,7 +3,6 @@ import { seededRandom } from "../../../src/base/index.ts";
 import { readLayers } from "../../../src/models/hazard-network.ts";
 import { loadTensorBackend } from "../../../src/models/index.ts";
 import { attribute } from "../../../src/models/intent/attribution.ts";
-import { logitsOfRows } from "../../../src/models/intent/batch.ts";
 import { prepareForward } from "../../../src/models/intent/forward.ts";
 import {
   columnsOf,
@@ -14,7 +13,7 @@ import {
 import { type IntentModel, prepareScorer } from "../../../src/models/intent/intent-model.ts";
 import { defineIntentNetwork, type IntentNetwork } from "../../../src/models/intent/network.ts";
 
-const NAMES = ["pace", "carts", "tenure", "constant"];
+const NAMES = ["pace", "carts", "tenure", "rare", "constant"];
 const ROWS = 300;
 
 /** Rows with heavy tails, ties, and unknowns in one column. */
@@ -28,6 +27,8 @@ function rowsOf(seed: number): Float32Array {
         return random.below(4);
       case 2:
         return random.next() < 0.3 ? Number.NaN : random.next();
+      case 3:
+        return random.next() < 0.7 ? Number.NaN : random.below(9);
       default:
         return 7;
     }
@@ -62,20 +63,18 @@ async function networkOf(
 }
 
 describe("models/intent/forward", () => {
-  for (const hidden of [[16, 8], [8], []]) {
+  for (const hidden of [[64, 32], [70, 37, 5], [8], []]) {
     it(`is model.predict to 1e-5, for one row and for many, with hidden units ${hidden.join("-") || "none"}`, async () => {
       const { network, predict } = await networkOf(hidden);
       const rows = rowsOf(2);
-      // Beyond what training saw, on both sides.
-      rows.set([1e9, -5, 99, 0, -1e9, 77, Number.NaN, 8]);
+      // Beyond what training saw, on both sides, and unknown where training knew all.
+      rows.set([1e9, -5, 99, 50, 0, -1e9, 77, -3, Number.NaN, 8]);
+      rows.set([Infinity, -Infinity, 3e38, -3e38, Number.NaN, Number.NaN, Number.NaN], 10);
       const expected = predict(rows);
       const forward = prepareForward(network, NAMES);
-      const many = await logitsOfRows(await loadTensorBackend(), network, {
-        featureNames: NAMES,
-        features: rows,
-      });
+      const many = forward.logitsOf(rows);
       for (let row = 0; row < ROWS; row++) {
-        const one = forward.logitsFrom(forward.sumsOf(rows, row * NAMES.length));
+        const one = forward.logitsOf(rows.subarray(row * NAMES.length, (row + 1) * NAMES.length));
         for (let k = 0; k < 2; k++) {
           expect(one[k]).to.be.closeTo(expected[2 * row + k] ?? Number.NaN, 1e-5);
           expect(many[2 * row + k]).to.be.closeTo(expected[2 * row + k] ?? Number.NaN, 1e-5);
@@ -92,8 +91,8 @@ describe("models/intent/forward", () => {
     const here = prepareForward(network, NAMES);
     const there = prepareForward(network, turned);
     const row = rows.subarray(0, NAMES.length);
-    expect([...there.logitsFrom(there.sumsOf(Float32Array.from(row).reverse()))]).to.deep.equal([
-      ...here.logitsFrom(here.sumsOf(row)),
+    expect([...there.logitsOf(Float32Array.from(row).reverse())]).to.deep.equal([
+      ...here.logitsOf(row),
     ]);
     expect(() => prepareForward(network, ["pace", "carts"])).to.throw(/tenure/);
   });
@@ -182,6 +181,6 @@ describe("models/intent/attribution", () => {
     const scorer = prepareScorer(model, NAMES);
     const forward = scorer.forward ?? expect.fail("a network has a forward pass");
     const found = attribute(model, network, forward, NAMES, rowsOf(5).slice(0, NAMES.length));
-    expect(Math.abs(found.remainder)).to.be.lessThan(1e-9);
+    expect(Math.abs(found.remainder)).to.be.lessThan(1e-5);
   });
 });
