@@ -67,9 +67,9 @@ const isValidating = (part: number, fold: number): boolean =>
 
 /** Settings to choose from: wide and short, deep and short, slim and long. */
 const GRID = [
-  { hiddenUnits: [256, 256], weightDecay: 3, learningRate: 0.004, epochs: 10 },
-  { hiddenUnits: [128, 128, 64], weightDecay: 3, learningRate: 0.002, epochs: 10 },
-  { hiddenUnits: [128, 64], weightDecay: 2, learningRate: 0.002, epochs: 20 },
+  { bins: 12, hiddenUnits: [256, 256], weightDecay: 3, learningRate: 0.004, epochs: 10 },
+  { bins: 12, hiddenUnits: [128, 128, 64], weightDecay: 3, learningRate: 0.002, epochs: 10 },
+  { bins: 12, hiddenUnits: [128, 64], weightDecay: 2, learningRate: 0.002, epochs: 20 },
 ] as const;
 const CHOOSING_MEMBERS = 2;
 
