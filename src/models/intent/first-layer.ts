@@ -25,7 +25,9 @@ export interface FirstLayerTable {
  * a row costs no more than what is not typical of it.
  */
 export function tabulateFirstLayers({ inputs, members }: IntentNetwork): FirstLayerTable {
-  const units = members.reduce((sum, [first]) => sum + (first?.units ?? 0), 0);
+  const firstLayers = members.flatMap(([first]) => first ?? []);
+  const typicalRow = Float64Array.from(firstLayers.flatMap((layer) => [...layer.bias]));
+  const units = typicalRow.length;
   const blocks = Math.ceil(units / BLOCK_UNITS);
   const firstEntries = new Int32Array(inputs.edges.length);
   let entries = 0;
@@ -34,45 +36,58 @@ export function tabulateFirstLayers({ inputs, members }: IntentNetwork): FirstLa
     entries += edges.length;
   });
   const table = new Float32Array(2 * BLOCK_UNITS * blocks * entries);
-  const typicalSums = new Float32Array(BLOCK_UNITS * blocks);
-  const offsets = inputOffsets(inputs);
-  let before = 0;
-  for (const [first] of members) {
-    for (let own = 0; own < (first?.units ?? 0); own++) {
-      const unit = before + own;
-      const weightOf = (input: number): number =>
-        first?.kernel[input * first.units + own] ?? Number.NaN;
-      const write = (entry: number, added: number, byShare: number): void => {
-        const block = Math.floor(unit / BLOCK_UNITS);
-        const at = 2 * BLOCK_UNITS * (block * entries + entry) + (unit % BLOCK_UNITS);
-        table[at] = added;
-        table[at + BLOCK_UNITS] = byShare;
-      };
-      let sum = first?.bias[own] ?? 0;
-      inputs.edges.forEach((edges, feature) => {
-        const offset = offsets[feature] ?? 0;
-        const spans = edges.length - 1;
-        const unknown = inputs.flags[feature] === true ? weightOf(offset + spans) : 0;
-        const typical = inputs.typical[feature] ?? Number.NaN;
-        const weights = Array.from({ length: spans }, (_, span) => weightOf(offset + span));
-        const usual = Number.isNaN(typical) ? unknown : addedBy(weights, edges, typical);
-        sum += usual;
-        let running = 0;
-        weights.forEach((weight, span) => {
-          write((firstEntries[feature] ?? 0) + span, running - usual, weight);
-          running += weight;
-        });
-        write((firstEntries[feature] ?? 0) + spans, unknown - usual, 0);
-      });
-      typicalSums[unit] = sum;
+  const write = (
+    entry: number,
+    added: Float64Array,
+    usual: Float64Array,
+    byShare: Float64Array,
+  ): void => {
+    for (let unit = 0; unit < units; unit++) {
+      const block = Math.floor(unit / BLOCK_UNITS);
+      const at = 2 * BLOCK_UNITS * (block * entries + entry) + (unit % BLOCK_UNITS);
+      table[at] = (added[unit] ?? 0) - (usual[unit] ?? 0);
+      table[at + BLOCK_UNITS] = byShare[unit] ?? 0;
     }
-    before += first?.units ?? 0;
-  }
+  };
+  const addInput = (sums: Float64Array, input: number, share = 1): Float64Array => {
+    let unit = 0;
+    for (const layer of firstLayers) {
+      const from = input * layer.units;
+      for (let own = 0; own < layer.units; own++, unit++) {
+        sums[unit] = (sums[unit] ?? 0) + share * (layer.kernel[from + own] ?? 0);
+      }
+    }
+    return sums;
+  };
+  const nothing = new Float64Array(units);
+  const offsets = inputOffsets(inputs);
+  inputs.edges.forEach((edges, feature) => {
+    const [offset = 0, entry = 0] = [offsets[feature], firstEntries[feature]];
+    const spans = edges.length - 1;
+    const unknown = new Float64Array(units);
+    if (inputs.flags[feature] === true) {
+      addInput(unknown, offset + spans);
+    }
+    const typical = inputs.typical[feature] ?? Number.NaN;
+    const usual = Number.isNaN(typical) ? unknown : new Float64Array(units);
+    if (!Number.isNaN(typical)) {
+      const { span, share } = placeAmong(edges, Math.fround(typical));
+      for (let full = 0; full < span; full++) {
+        addInput(usual, offset + full);
+      }
+      addInput(usual, offset + span, share);
+    }
+    const running = new Float64Array(units);
+    for (let span = 0; span < spans; span++) {
+      write(entry + span, running, usual, addInput(new Float64Array(units), offset + span));
+      addInput(running, offset + span);
+    }
+    write(entry + spans, unknown, usual, nothing);
+    usual.forEach((value, unit) => {
+      typicalRow[unit] = (typicalRow[unit] ?? 0) + value;
+    });
+  });
+  const typicalSums = new Float32Array(BLOCK_UNITS * blocks);
+  typicalSums.set(typicalRow);
   return { units, blocks, typicalSums, entries, firstEntries, table };
-}
-
-function addedBy(weights: readonly number[], edges: readonly number[], value: number): number {
-  const { span, share } = placeAmong(edges, Math.fround(value));
-  const full = weights.slice(0, span).reduce((sum, weight) => sum + weight, 0);
-  return full + share * (weights[span] ?? 0);
 }
