@@ -133,14 +133,15 @@ function greatest(
   column: string,
   sign: 1 | -1,
 ): number | null {
-  let found: number | null = null;
+  // A number throughout: one that may be null is put on the heap each time.
+  let found = Number.NaN;
   for (let index = first; index < rows.length; index++) {
     const value = rows[index]?.[column];
-    if (typeof value === "number" && (found === null || value * sign > found * sign)) {
+    if (typeof value === "number" && !(value * sign <= found * sign)) {
       found = value;
     }
   }
-  return found;
+  return Number.isNaN(found) ? null : found;
 }
 
 /** Of what happened at the latest instant together, the greatest. */

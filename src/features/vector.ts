@@ -50,20 +50,22 @@ export function createVectorBuilder(
     category: of("customer_category"),
     population: prepared.filter(({ view }) => isPopulation(view.entity)),
   };
-  const blank = recordsOf([
+  const names = [
     ...prepared.flatMap(({ features }) => features.map(({ name }) => name)),
     ...needed.derived.map(({ name }) => name),
-  ]);
+  ];
+  // Records of this size cost more to make than to fill: they are filled anew, every name of them.
+  const recordOf = recordsOf(names);
+  const [own, ofRow] = [recordOf(), recordOf()];
   return {
     service,
     build: (known, cutoff, rows, population) => {
       const rowsOf = openViews(known, cutoff);
-      const own = blank();
       for (const one of parts.own) {
         addViewValues(own, one, rowsOf(one), cutoff);
       }
       return (rows.length === 0 ? [{}] : rows).map((row: Of) => {
-        const values = { ...own };
+        const values = rows.length < 2 ? own : Object.assign(ofRow, own);
         addParts(values, parts.pair, rowsOf, cutoff, partOf("product", row));
         addParts(values, parts.category, rowsOf, cutoff, partOf("category", row));
         addPopulation(values, parts.population, row, population);

@@ -161,6 +161,25 @@ describe("intent of one customer", function () {
       await request(app).get("/v1/customers/user_id/nobody/intent").expect(404);
     });
   });
+
+  it("takes lists with spaces and gaps, and refuses empty and long ones, and types that there are none of", async () => {
+    await withShop(async ({ app, store, modelsFolder, send }) => {
+      await smallIntentChampion(store, modelsFolder);
+      await send(10);
+      const found = await request(app).get("/v1/intent").query({ ids: " u1,, nobody ,u1" });
+      const { data, unknown } = found.body as { data: { id: string }[]; unknown: string[] };
+      expect([data.map(({ id }) => id), unknown]).to.deep.equal([["u1"], ["nobody"]]);
+      const many = Array.from({ length: 201 }, (_, id) => id).join(",");
+      for (const ids of ["", " , ", many, undefined]) {
+        const refused = await request(app).get("/v1/intent").query({ ids }).expect(400);
+        expect((refused.body as { detail: string }).detail).to.equal(
+          "ids: expected 1 to 200 identifiers, apart by commas",
+        );
+      }
+      const untyped = await request(app).get("/v1/intent?type=user&ids=u1").expect(404);
+      expect((untyped.body as { detail: string }).detail).to.match(/nearest: user_id/);
+    });
+  });
 });
 
 async function listening(server: Server): Promise<AddressInfo> {

@@ -33,16 +33,16 @@ export function planLayer(plan: MemoryPlan, layer: DenseLayer): PlannedLayer {
       for (let column = 0; column < columns; ) {
         const isWide = columns - column >= BLOCK_UNITS;
         const run = isWide ? kernel.dense32 : kernel.dense4;
-        const [own, biases, into] = [weights, bias, to].map((at) => at + column * 4);
+        const at = column * 4;
         run(
           rows,
           layer.inputs,
           from.at,
           from.stride,
-          own ?? 0,
+          weights + at,
           stride,
-          biases ?? 0,
-          into ?? 0,
+          bias + at,
+          to + at,
           stride,
         );
         column += isWide ? BLOCK_UNITS : VECTOR;

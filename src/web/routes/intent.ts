@@ -16,6 +16,7 @@ import { numberParameter, parseInput } from "../input.ts";
 import { byIdentifier } from "./profile.ts";
 
 const IDS_MAX = 200;
+const IDS = `expected 1 to ${IDS_MAX} identifiers, apart by commas`;
 const REASONS_MAX = 20;
 
 const horizon = z.strictObject({ hours: z.number(), probability });
@@ -99,10 +100,9 @@ const many = endpoint({
   query: z.strictObject({
     type: z.string().default("user_id"),
     ids: z
-      .string()
-      .min(1)
-      .transform((text) => [...new Set(text.split(","))])
-      .refine((ids) => ids.length <= IDS_MAX, `expected at most ${IDS_MAX}`)
+      .string(IDS)
+      .transform((text) => [...new Set(text.split(",").map((id) => id.trim()))].filter(Boolean))
+      .refine((ids) => ids.length > 0 && ids.length <= IDS_MAX, IDS)
       .meta({ description: "identifiers of that type, apart by commas" }),
   }),
   body: z
@@ -130,7 +130,7 @@ function customerOf({ store }: WebContext, type: string, value: string): number 
   try {
     return findCustomerId(store, { type, value });
   } catch (error) {
-    if (error instanceof ServiceError && error.code === "not-found") {
+    if (error instanceof ServiceError && error.code === "not-found" && error.field === type) {
       return undefined;
     }
     throw error;
