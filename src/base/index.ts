@@ -39,7 +39,14 @@ export {
   viewStatement,
   writeStatement,
 } from "./spark-text.ts";
-export { openReader, type Sqlite, statementOf, withoutWaiting } from "./sqlite.ts";
+export {
+  openReader,
+  readSnapshot,
+  type Sqlite,
+  statementOf,
+  withoutWaiting,
+  writeTransaction,
+} from "./sqlite.ts";
 export { beside, openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { startThread } from "./thread.ts";

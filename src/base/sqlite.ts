@@ -29,9 +29,25 @@ export function openSqlite(file: string): Sqlite {
   return database;
 }
 
-/** Another connection to the same database, that only reads. Close it after use. */
+/**
+ * Runs the work in one write transaction and commits it; rolls back where it throws. It takes the write lock at once: one that
+ * reads first and writes later fails with "database is locked" where another process wrote in between. Inside another
+ * transaction it is a part of that one. Every write transaction goes through here; the linter refuses others.
+ */
+export function writeTransaction<T>(sqlite: Sqlite, work: () => T): T {
+  return sqlite.transaction(work).immediate();
+}
+
+/** Reads from one snapshot of the database, whatever is written meanwhile. The work must not write. */
+export function readSnapshot<T>(sqlite: Sqlite, work: () => T): T {
+  return sqlite.transaction(work).deferred();
+}
+
+/** Another connection to the same database, that reads one snapshot of it. Close it after use. */
 export function openReader(sqlite: Sqlite): Sqlite {
-  return new Database(sqlite.name, { readonly: true });
+  const reader = new Database(sqlite.name, { readonly: true });
+  reader.exec("BEGIN");
+  return reader;
 }
 
 /**

@@ -7,7 +7,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { type Clock, KEY_FILE, ServiceError, type Store, toIso } from "../base/index.ts";
+import {
+  type Clock,
+  KEY_FILE,
+  ServiceError,
+  type Store,
+  toIso,
+  writeTransaction,
+} from "../base/index.ts";
 import { historyFiles, historySummary } from "./history-store.ts";
 
 /** A backup that was made of this store. Instants in epoch milliseconds. */
@@ -113,16 +120,14 @@ export function takeTombstones(store: Store, former: string): void {
   const { sqlite } = store;
   sqlite.prepare("ATTACH ? AS former").run(join(folder, "herkoop.sqlite"));
   try {
-    sqlite
-      .transaction(() => {
-        sqlite.exec(
-          `INSERT OR IGNORE INTO erasure SELECT * FROM former.erasure;
+    writeTransaction(sqlite, () => {
+      sqlite.exec(
+        `INSERT OR IGNORE INTO erasure SELECT * FROM former.erasure;
            INSERT OR IGNORE INTO tombstone SELECT * FROM former.tombstone;
            INSERT OR IGNORE INTO backup SELECT * FROM former.backup;
            UPDATE tombstone_version SET version = version + 1;`,
-        );
-      })
-      .immediate();
+      );
+    });
   } finally {
     sqlite.exec("DETACH former");
   }

@@ -1,5 +1,12 @@
 import { join } from "node:path";
-import { literal, removeStrays, ServiceError, type Sqlite, type Store } from "../base/index.ts";
+import {
+  literal,
+  removeStrays,
+  ServiceError,
+  type Sqlite,
+  type Store,
+  writeTransaction,
+} from "../base/index.ts";
 import { emptyHistorySql } from "./event.ts";
 import { deleteRetired, retiredFiles, retireFile } from "./retired-store.ts";
 
@@ -97,18 +104,16 @@ export function replaceHistoryFiles(
      VALUES (@position, @name, @source, @importRunId, @rows, @firstOccurredAt,
        @lastOccurredAt, @lastKnownAt, @isResolved)`,
   );
-  store.sqlite
-    .transaction(() => {
-      for (const { old, by } of replacements) {
-        for (const { name } of old) {
-          retireFile(store, name, mayBeRead);
-        }
-        if (by !== null) {
-          insert.run({ ...by, isResolved: by.isResolved ? 1 : 0 });
-        }
+  writeTransaction(store.sqlite, () => {
+    for (const { old, by } of replacements) {
+      for (const { name } of old) {
+        retireFile(store, name, mayBeRead);
       }
-    })
-    .immediate();
+      if (by !== null) {
+        insert.run({ ...by, isResolved: by.isResolved ? 1 : 0 });
+      }
+    }
+  });
 }
 
 /**
@@ -162,7 +167,7 @@ export function recordImport(
   run: ImportRun,
   file: HistoryFile | null,
 ): void {
-  store.sqlite.transaction(() => {
+  writeTransaction(store.sqlite, () => {
     updateSource(store.sqlite, mapping.source, mapping.json, run.finishedAt);
     store.sqlite
       .prepare(
@@ -173,7 +178,7 @@ export function recordImport(
     if (file !== null) {
       addHistoryFile(store, file);
     }
-  })();
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Store } from "../base/index.ts";
+import { type Store, writeTransaction } from "../base/index.ts";
 import { type HistoryFile, type ImportRun, recordImport } from "./history-store.ts";
 
 /** How often an import met something: lines per event name, rejects per reason and so on. */
@@ -16,11 +16,11 @@ export function recordCountedImport(
   file: HistoryFile | null,
   counts: readonly ImportCount[],
 ): void {
-  store.sqlite.transaction(() => {
+  writeTransaction(store.sqlite, () => {
     recordImport(store, mapping, run, file);
     const insert = store.sqlite.prepare("INSERT INTO import_count VALUES (?, ?, ?, ?)");
     for (const { kind, name, count } of counts) {
       insert.run(run.id, kind, name, count);
     }
-  })();
+  });
 }

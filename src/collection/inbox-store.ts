@@ -1,4 +1,4 @@
-import { messageKey, type Store } from "../base/index.ts";
+import { messageKey, type Store, writeTransaction } from "../base/index.ts";
 import type { Note } from "./call-person.ts";
 import type { EventLine } from "./event-lines.ts";
 import { KNOWN_EVENTS } from "./event-names.ts";
@@ -103,7 +103,7 @@ export function openInbox(store: Store, rejectedMax = REJECTED_MAX): Inbox {
     countAccepted(counts, source, arrival.lines[0], arrival.notes);
     return true;
   };
-  const append = sqlite.transaction((batches: readonly ArrivedBatch[]): Novelty => {
+  const append = (batches: readonly ArrivedBatch[]): Novelty => {
     const isAnybodyErased = !tombstones.isEmpty();
     const novelty = batches.map((batch) =>
       batch.arrivals.map((arrival): boolean | Refusal => {
@@ -118,11 +118,11 @@ export function openInbox(store: Store, rejectedMax = REJECTED_MAX): Inbox {
     );
     counts.write(batches[0]?.receivedAt ?? 0);
     return novelty;
-  });
+  };
   return {
     append: (batches) => {
       try {
-        return append.immediate(batches);
+        return writeTransaction(sqlite, () => append(batches));
       } catch (error) {
         counts.discard();
         throw error;

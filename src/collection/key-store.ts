@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { isSupportedCountry } from "libphonenumber-js/max";
-import { type Clock, ServiceError, type Store } from "../base/index.ts";
+import { type Clock, ServiceError, type Store, writeTransaction } from "../base/index.ts";
 import { CHANNELS, type Channel } from "./event.ts";
 import { addSource } from "./history-store.ts";
 import { segmentMapping } from "./mapping.ts";
@@ -55,7 +55,7 @@ export function createWriteKey(
   const sha256 = hashOf(key);
   const createdAt = clock.now();
   const id = sha256.slice(0, 12);
-  store.sqlite.transaction(() => {
+  writeTransaction(store.sqlite, () => {
     refuseOtherKind(store, source, isPublic);
     addSource(store, source, JSON.stringify(mapping), createdAt);
     store.sqlite
@@ -64,7 +64,7 @@ export function createWriteKey(
          VALUES (?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(id, source, sha256, createdAt, isPublic ? 1 : 0, channel, region);
-  })();
+  });
   return { id, source, createdAt, revokedAt: null, isPublic, channel, region, key };
 }
 

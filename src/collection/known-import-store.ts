@@ -1,4 +1,4 @@
-import { literal, nextTurn, type Store } from "../base/index.ts";
+import { literal, nextTurn, type Store, writeTransaction } from "../base/index.ts";
 import { historySql } from "./history-store.ts";
 
 interface PendingImport {
@@ -28,11 +28,13 @@ export async function learnImports(store: Store, source: string): Promise<void> 
   }
   const { sqlite } = store;
   const add = sqlite.prepare("INSERT INTO message VALUES (?) ON CONFLICT DO NOTHING");
-  const addKeys = sqlite.transaction((keys: readonly string[]) => {
-    for (const key of keys) {
-      add.run(Buffer.from(key, "hex"));
-    }
-  });
+  const addKeys = (keys: readonly string[]): void => {
+    writeTransaction(sqlite, () => {
+      for (const key of keys) {
+        add.run(Buffer.from(key, "hex"));
+      }
+    });
+  };
   const duckdb = await store.openDuckDb({ memoryLimitMiB: 400 });
   try {
     const files = filesOf(store, source, pending);
@@ -43,23 +45,21 @@ export async function learnImports(store: Store, source: string): Promise<void> 
     for await (const [column = []] of duckdb.chunks(keys)) {
       lot.push(...column.map(String));
       if (lot.length >= KEYS_PER_TRANSACTION) {
-        addKeys.immediate(lot);
+        addKeys(lot);
         lot = [];
         await nextTurn();
       }
     }
-    addKeys.immediate(lot);
+    addKeys(lot);
   } finally {
     duckdb.close();
   }
-  sqlite
-    .transaction(() => {
-      const done = sqlite.prepare("INSERT INTO known_import VALUES (?) ON CONFLICT DO NOTHING");
-      for (const { id } of pending) {
-        done.run(id);
-      }
-    })
-    .immediate();
+  writeTransaction(sqlite, () => {
+    const done = sqlite.prepare("INSERT INTO known_import VALUES (?) ON CONFLICT DO NOTHING");
+    for (const { id } of pending) {
+      done.run(id);
+    }
+  });
 }
 
 /** The files that hold the imports: their own, or any of the source where files were put together. */

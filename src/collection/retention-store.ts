@@ -1,5 +1,11 @@
 import { rmSync } from "node:fs";
-import { type Clock, type DuckDb, type Store, statementOf } from "../base/index.ts";
+import {
+  type Clock,
+  type DuckDb,
+  type Store,
+  statementOf,
+  writeTransaction,
+} from "../base/index.ts";
 import { historySql } from "./history-store.ts";
 import {
   keptFrom,
@@ -149,14 +155,14 @@ function dropRejected(
     for (const file of files) {
       rmSync(file, { force: true });
     }
-    store.sqlite.transaction(() => {
+    writeTransaction(store.sqlite, () => {
       store.sqlite
         .prepare(
           "UPDATE import_run SET rejects_file = NULL WHERE rejects_file IS NOT NULL AND finished_at < ?",
         )
         .run(from);
       store.sqlite.prepare("DELETE FROM rejected_message WHERE received_at < ?").run(from);
-    })();
+    });
   }
   return { rejectedMessages: messages ?? 0, rejectsFiles: files.length };
 }

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openSessions, type Store } from "../base/index.ts";
+import { openSessions, type Store, writeTransaction } from "../base/index.ts";
 
 /** Files that another one replaced and that may still be read; they are in no manifest any more. */
 export function retiredFiles(store: Store): string[] {
@@ -49,9 +49,9 @@ export function deleteFilesNow(store: Store, names: readonly string[]): void {
   for (const name of names) {
     rmSync(join(store.path("history"), name), { force: true });
   }
-  store.sqlite.transaction(() => {
+  writeTransaction(store.sqlite, () => {
     for (const name of names) {
       forget.run(name);
     }
-  })();
+  });
 }

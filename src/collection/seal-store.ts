@@ -1,4 +1,11 @@
-import { type DuckDb, literal, nextTurn, type SqlValue, type Store } from "../base/index.ts";
+import {
+  type DuckDb,
+  literal,
+  nextTurn,
+  type SqlValue,
+  type Store,
+  writeTransaction,
+} from "../base/index.ts";
 import { writeHistory } from "./history-file-store.ts";
 import { addHistoryFile, historySql, importedFiles } from "./history-store.ts";
 import { resolvedThrough } from "./inbox-reader-store.ts";
@@ -122,14 +129,12 @@ async function sealRange(store: Store, range: Range): Promise<SealReport> {
       source: sources.length === 1 ? (sources[0] ?? null) : null,
       importRunId: null,
     });
-    store.sqlite
-      .transaction(() => {
-        if (file !== null) {
-          addHistoryFile(store, file, resolvedThrough(store.sqlite) >= range.last);
-        }
-        store.sqlite.prepare("DELETE FROM inbox WHERE sequence <= ?").run(range.last);
-      })
-      .immediate();
+    writeTransaction(store.sqlite, () => {
+      if (file !== null) {
+        addHistoryFile(store, file, resolvedThrough(store.sqlite) >= range.last);
+      }
+      store.sqlite.prepare("DELETE FROM inbox WHERE sequence <= ?").run(range.last);
+    });
     const lines = file?.rows ?? 0;
     return { lines, linesLeftOut: copied - lines, file: file?.name ?? null };
   } finally {

@@ -1,4 +1,4 @@
-import { type Clock, ServiceError, type Store, toIso } from "../base/index.ts";
+import { type Clock, ServiceError, type Store, toIso, writeTransaction } from "../base/index.ts";
 import { addSource } from "./history-store.ts";
 import { segmentMapping } from "./mapping.ts";
 import { parseSourceRules, type SourceRulesText } from "./source-rules.ts";
@@ -56,16 +56,14 @@ export function setSourceRules(
   rules: SourceRulesText,
 ): SourceWithRules {
   const now = clock.now();
-  store.sqlite
-    .transaction(() => {
-      addSource(store, source, JSON.stringify(segmentMapping(source)), now);
-      store.sqlite
-        .prepare(
-          `INSERT INTO source_rules VALUES (?, ?, ?)
+  writeTransaction(store.sqlite, () => {
+    addSource(store, source, JSON.stringify(segmentMapping(source)), now);
+    store.sqlite
+      .prepare(
+        `INSERT INTO source_rules VALUES (?, ?, ?)
            ON CONFLICT (source) DO UPDATE SET rules = excluded.rules, updated_at = excluded.updated_at`,
-        )
-        .run(source, JSON.stringify(rules), now);
-    })
-    .immediate();
+      )
+      .run(source, JSON.stringify(rules), now);
+  });
   return findSource(store, source);
 }

@@ -1,4 +1,4 @@
-import type { Sqlite, Store } from "../base/index.ts";
+import { type Sqlite, type Store, writeTransaction } from "../base/index.ts";
 import { parseMapping, sourceMappings } from "../collection/index.ts";
 import { type ConsentStatement, currentStatement, type HeldStatement } from "./consent.ts";
 
@@ -150,7 +150,7 @@ export function recordStatedConsent(store: Store, now: number): void {
   if (known.size === wanted.length && wanted.every((one) => known.has(key(one)))) {
     return;
   }
-  sqlite.transaction(() => {
+  writeTransaction(sqlite, () => {
     sqlite.prepare("DELETE FROM stated_consent").run();
     const insert = sqlite.prepare("INSERT INTO stated_consent VALUES (?, ?, ?, NULL, ?)");
     for (const one of wanted) {
@@ -165,5 +165,5 @@ export function recordStatedConsent(store: Store, now: number): void {
          WHERE i.customer_id IS NOT NULL ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
       )
       .run();
-  })();
+  });
 }

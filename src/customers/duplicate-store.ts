@@ -1,4 +1,4 @@
-import { type Clock, ServiceError, type Store } from "../base/index.ts";
+import { type Clock, ServiceError, type Store, writeTransaction } from "../base/index.ts";
 import {
   type Explanation,
   type ScoredPair,
@@ -97,7 +97,7 @@ function queue(store: Store, clock: Clock, pairs: readonly ScoredPair[]): void {
      SET match_weight = excluded.match_weight, probability = excluded.probability, explanation = excluded.explanation
      WHERE status = 'pending'`,
   );
-  store.sqlite.transaction(() => {
+  writeTransaction(store.sqlite, () => {
     const separated = separatedCustomers(store);
     const isKept = new Set<string>();
     for (const pair of pairs) {
@@ -115,7 +115,7 @@ function queue(store: Store, clock: Clock, pairs: readonly ScoredPair[]): void {
       }
     }
     removeStale(store, isKept);
-  })();
+  });
 }
 
 function pairKey(ids: readonly number[]): string {
@@ -207,7 +207,7 @@ export function decideDuplicate(
   clock: Clock,
   { id, status, by, isAutomatic = false }: Decision,
 ): Duplicate {
-  return store.sqlite.transaction(() => {
+  return writeTransaction(store.sqlite, () => {
     const pair = getDuplicate(store, id);
     if (pair.status === status) {
       return pair;
@@ -222,7 +222,7 @@ export function decideDuplicate(
       .prepare("UPDATE duplicate SET status = ?, decided_at = ?, decided_by = ? WHERE id = ?")
       .run(status, clock.now(), by, id);
     return getDuplicate(store, id);
-  })();
+  });
 }
 
 type DuplicateRow = Omit<Duplicate, "explanation"> & { readonly explanation: string };

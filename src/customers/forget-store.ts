@@ -1,4 +1,4 @@
-import type { Store } from "../base/index.ts";
+import { type Store, writeTransaction } from "../base/index.ts";
 import { EventName, keptFrom, REFUND_EVENTS, readRetention } from "../collection/index.ts";
 import { identitySql } from "./snapshot-store.ts";
 
@@ -29,32 +29,30 @@ const UNKNOWN_CUSTOMERS = `SELECT customer_id FROM identifier WHERE customer_id 
 export function forgetOld(store: Store, now: number): Forgotten {
   const { sqlite } = store;
   const { policy } = readRetention(store);
-  return sqlite
-    .transaction(() => {
-      let recentLines = 0;
-      for (const { events, keep } of Object.values(policy.classes)) {
-        const from = keptFrom(keep, now);
-        if (from !== null) {
-          recentLines += sqlite
-            .prepare(
-              "DELETE FROM recent_event WHERE occurred_at < ? AND event IN (SELECT value FROM json_each(?))",
-            )
-            .run(from, JSON.stringify(events)).changes;
-        }
+  return writeTransaction(sqlite, () => {
+    let recentLines = 0;
+    for (const { events, keep } of Object.values(policy.classes)) {
+      const from = keptFrom(keep, now);
+      if (from !== null) {
+        recentLines += sqlite
+          .prepare(
+            "DELETE FROM recent_event WHERE occurred_at < ? AND event IN (SELECT value FROM json_each(?))",
+          )
+          .run(from, JSON.stringify(events)).changes;
       }
-      const from = keptFrom(policy.anonymous, now);
-      if (from === null) {
-        return { recentLines, visitors: 0 };
-      }
-      recentLines += sqlite
-        .prepare(
-          `DELETE FROM recent_event WHERE occurred_at < ? AND coalesce(event, '') NOT IN (SELECT value FROM json_each(?))
+    }
+    const from = keptFrom(policy.anonymous, now);
+    if (from === null) {
+      return { recentLines, visitors: 0 };
+    }
+    recentLines += sqlite
+      .prepare(
+        `DELETE FROM recent_event WHERE occurred_at < ? AND coalesce(event, '') NOT IN (SELECT value FROM json_each(?))
            AND identifier_id IN (SELECT id FROM identifier WHERE customer_id IN (${UNKNOWN_CUSTOMERS}))`,
-        )
-        .run(from, JSON.stringify([EventName.orderCompleted, ...REFUND_EVENTS])).changes;
-      return { recentLines, visitors: forgetVisitors(store, from) };
-    })
-    .immediate();
+      )
+      .run(from, JSON.stringify([EventName.orderCompleted, ...REFUND_EVENTS])).changes;
+    return { recentLines, visitors: forgetVisitors(store, from) };
+  });
 }
 
 function forgetVisitors(store: Store, from: number): number {

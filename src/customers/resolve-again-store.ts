@@ -1,4 +1,4 @@
-import type { Clock, Sqlite, Store } from "../base/index.ts";
+import { type Clock, type Sqlite, type Store, writeTransaction } from "../base/index.ts";
 import { countCustomers } from "./customer-store.ts";
 import { openDesk } from "./desk-store.ts";
 import { type Resolution, resolveCustomers, writeIdentity } from "./resolve-store.ts";
@@ -13,17 +13,17 @@ export async function resolveAgain(store: Store, clock: Clock): Promise<Resoluti
   const before = owners(sqlite);
   const recorded = lastChange(sqlite);
   const customers = countCustomers(store);
-  sqlite.transaction(() => {
+  writeTransaction(sqlite, () => {
     forget(store);
-  })();
+  });
   const { newIdentifiers } = await resolveCustomers(store, clock);
-  sqlite.transaction(() => {
+  writeTransaction(sqlite, () => {
     const desk = openDesk(store);
     const ids = sqlite.prepare<[], number>("SELECT id FROM identifier ORDER BY id").pluck().all();
     desk.consents.settle(desk.identity.divide(ids, clock.now()));
     sqlite.prepare("DELETE FROM customer_change WHERE id > ?").run(recorded);
     recordChanges(sqlite, before, clock.now());
-  })();
+  });
   await writeIdentity(store, clock);
   const now = countCustomers(store);
   return { newCustomers: Math.max(0, now - customers), newIdentifiers, customers: now };

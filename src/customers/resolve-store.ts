@@ -1,4 +1,10 @@
-import { type Clock, type DuckDb, type Store, withoutWaiting } from "../base/index.ts";
+import {
+  type Clock,
+  type DuckDb,
+  type Store,
+  withoutWaiting,
+  writeTransaction,
+} from "../base/index.ts";
 import {
   historyFiles,
   type InboxLine,
@@ -119,7 +125,7 @@ function resolveBatch(store: Store, clock: Clock, desk: Desk, onTaken: OnTaken):
   if (!isInboxWaiting(store.sqlite, resolvedThrough(store.sqlite))) {
     return 0;
   }
-  const take = store.sqlite.transaction((): TakenLines & { readonly count: number } => {
+  const take = (): TakenLines & { readonly count: number } => {
     const after = resolvedThrough(store.sqlite);
     const lines = wholeMessages(store);
     const through = lines.at(-1)?.sequence ?? after;
@@ -129,9 +135,11 @@ function resolveBatch(store: Store, clock: Clock, desk: Desk, onTaken: OnTaken):
     const taken = takeLines(desk, lines, clock.now());
     markInboxResolved(store.sqlite, through);
     return { after, through, lines: taken, count: lines.length };
-  });
+  };
   // What resolving writes follows from the inbox, and is made again where a power failure takes it.
-  const { count, ...taken } = withoutWaiting(store.sqlite, () => take.immediate());
+  const { count, ...taken } = withoutWaiting(store.sqlite, () =>
+    writeTransaction(store.sqlite, take),
+  );
   onTaken(taken);
   return count;
 }
@@ -167,17 +175,17 @@ async function resolveFile(
   await observer.own(owners);
   const said = new Set<number>();
   for await (const batch of observer.statements()) {
-    desk.sqlite.transaction(() => {
+    writeTransaction(desk.sqlite, () => {
       for (const { identifierId, line } of batch) {
         takeStatements(desk, line, identifierId);
         said.add(identifierId);
       }
-    })();
+    });
   }
   await takeRecent(desk, observer);
   const activities = await observer.activities();
   const orders = await observer.orders();
-  desk.sqlite.transaction(() => {
+  writeTransaction(desk.sqlite, () => {
     for (const activity of activities) {
       desk.profiles.addActivity(activity);
     }
@@ -193,7 +201,7 @@ async function resolveFile(
     }
     desk.consents.settle(changed);
     markResolved(store, [file]);
-  })();
+  });
 }
 
 /** Stores and joins the names of every group; returns whose each is, and which customers changed. */
@@ -208,12 +216,14 @@ async function takeGroups(
   const changed = new Set<number>();
   const all: { readonly group: number; readonly named: NamedLine }[] = [];
   let waiting: NamedLine[] = [];
-  const store = desk.sqlite.transaction(() => {
-    for (const customer of observe(desk, waiting, clock.now()).changed) {
-      changed.add(customer);
-    }
+  const store = (): void => {
+    writeTransaction(desk.sqlite, () => {
+      for (const customer of observe(desk, waiting, clock.now()).changed) {
+        changed.add(customer);
+      }
+    });
     waiting = [];
-  });
+  };
   for await (const batch of observer.groups()) {
     for (const { group, line } of batch) {
       const named = { line, names: identifiersOf(line, desk.isBlocked) };
@@ -234,12 +244,14 @@ async function takeGroups(
 
 async function takeRecent(desk: Desk, observer: FileObserver): Promise<void> {
   let waiting: RecentLine[] = [];
-  const store = desk.sqlite.transaction(() => {
-    for (const line of waiting) {
-      desk.profiles.addRecent(line, line.identifierId);
-    }
+  const store = (): void => {
+    writeTransaction(desk.sqlite, () => {
+      for (const line of waiting) {
+        desk.profiles.addRecent(line, line.identifierId);
+      }
+    });
     waiting = [];
-  });
+  };
   for await (const batch of observer.recent()) {
     waiting = waiting.concat(batch);
     if (waiting.length >= ROWS_PER_TRANSACTION) {

@@ -52,7 +52,6 @@ const ROWS_PER_TURN = 100;
 async function copyIdentity(store: Store, duckdb: DuckDb): Promise<CopiedIdentity> {
   const reader = openReader(store.sqlite);
   try {
-    reader.exec("BEGIN");
     const version = versionOf(reader);
     const rows = reader
       .prepare<[], [string, string, number, number]>(

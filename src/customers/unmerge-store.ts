@@ -1,4 +1,4 @@
-import { type Clock, ServiceError, type Store } from "../base/index.ts";
+import { type Clock, ServiceError, type Store, writeTransaction } from "../base/index.ts";
 import { normaliseIdentifier } from "../collection/index.ts";
 import { openConsentWriter } from "./consent-store.ts";
 import { findCustomerId } from "./customer-store.ts";
@@ -217,29 +217,27 @@ function decide(
   const { sqlite } = store;
   const rules = readIdentityRules(store);
   const [low, high] = pairOf(a, b);
-  return sqlite
-    .transaction(() => {
-      const effect = preview(store, verdict, a, b);
-      if (verdict === "separate") {
-        sqlite
-          .prepare("INSERT OR REPLACE INTO identifier_separation VALUES (?, ?, ?, ?)")
-          .run(low, high, reason, clock.now());
-        sqlite
-          .prepare(
-            "DELETE FROM identifier_link WHERE low_id = ? AND high_id = ? AND origin = 'operator'",
-          )
-          .run(low, high);
-      } else {
-        sqlite
-          .prepare("DELETE FROM identifier_separation WHERE low_id = ? AND high_id = ?")
-          .run(low, high);
-        openLinks(sqlite, rules).addOperators(low, high, reason, clock.now());
-      }
-      const changed = openIdentity(sqlite, rules).divide([a.id, b.id], clock.now());
-      openConsentWriter(sqlite).settle(changed);
-      return effect;
-    })
-    .immediate();
+  return writeTransaction(sqlite, () => {
+    const effect = preview(store, verdict, a, b);
+    if (verdict === "separate") {
+      sqlite
+        .prepare("INSERT OR REPLACE INTO identifier_separation VALUES (?, ?, ?, ?)")
+        .run(low, high, reason, clock.now());
+      sqlite
+        .prepare(
+          "DELETE FROM identifier_link WHERE low_id = ? AND high_id = ? AND origin = 'operator'",
+        )
+        .run(low, high);
+    } else {
+      sqlite
+        .prepare("DELETE FROM identifier_separation WHERE low_id = ? AND high_id = ?")
+        .run(low, high);
+      openLinks(sqlite, rules).addOperators(low, high, reason, clock.now());
+    }
+    const changed = openIdentity(sqlite, rules).divide([a.id, b.id], clock.now());
+    openConsentWriter(sqlite).settle(changed);
+    return effect;
+  });
 }
 
 function storedById(store: Store, id: number): StoredIdentifier | undefined {

@@ -1,4 +1,4 @@
-import { type Clock, type Store, toIso } from "../base/index.ts";
+import { type Clock, type Store, toIso, writeTransaction } from "../base/index.ts";
 import { type ColumnStatistics, QUANTILES } from "./build-statistics.ts";
 import type { FeatureService } from "./feature-service.ts";
 
@@ -69,35 +69,33 @@ export function recordBuild(
 ): void {
   const { service } = build;
   const summaries = service.features.map((name) => [name, summaryOf(statistics.get(name))]);
-  store.sqlite
-    .transaction(() => {
-      store.sqlite
-        .prepare(
-          `INSERT INTO feature_build (service, version, purpose, spine, built_at, row_count, cutoff_count, first_cutoff, last_cutoff, data_through, facts, statistics)
+  writeTransaction(store.sqlite, () => {
+    store.sqlite
+      .prepare(
+        `INSERT INTO feature_build (service, version, purpose, spine, built_at, row_count, cutoff_count, first_cutoff, last_cutoff, data_through, facts, statistics)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        )
-        .run(
-          service.name,
-          service.version,
-          build.purpose,
-          build.spine,
-          clock.now(),
-          rows,
-          build.cutoffCount,
-          build.firstCutoff,
-          build.lastCutoff,
-          build.dataThrough,
-          build.facts,
-          JSON.stringify(Object.fromEntries(summaries)),
-        );
-      store.sqlite
-        .prepare(
-          `DELETE FROM feature_build WHERE service = ? AND id NOT IN (
+      )
+      .run(
+        service.name,
+        service.version,
+        build.purpose,
+        build.spine,
+        clock.now(),
+        rows,
+        build.cutoffCount,
+        build.firstCutoff,
+        build.lastCutoff,
+        build.dataThrough,
+        build.facts,
+        JSON.stringify(Object.fromEntries(summaries)),
+      );
+    store.sqlite
+      .prepare(
+        `DELETE FROM feature_build WHERE service = ? AND id NOT IN (
              SELECT id FROM feature_build WHERE service = ? ORDER BY id DESC LIMIT ${KEPT})`,
-        )
-        .run(service.name, service.name);
-    })
-    .immediate();
+      )
+      .run(service.name, service.name);
+  });
 }
 
 function summaryOf(column: ColumnStatistics | undefined): FeatureSummary {

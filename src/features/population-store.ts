@@ -1,4 +1,4 @@
-import { type Clock, DAY_MS, type DuckDb, type Store } from "../base/index.ts";
+import { type Clock, DAY_MS, type DuckDb, type Store, writeTransaction } from "../base/index.ts";
 import { CATALOGUE, neededFor } from "./catalogue.ts";
 import { duckDbDialect } from "./dialect.ts";
 import type { Values } from "./expression.ts";
@@ -85,7 +85,7 @@ function writeVectors(
   vectors: ReadonlyMap<string, Float64Array>,
 ): void {
   const insert = sqlite.prepare("INSERT INTO population_feature VALUES (?, ?, ?, ?)");
-  const write = sqlite.transaction(() => {
+  writeTransaction(sqlite, () => {
     sqlite
       .prepare("INSERT INTO population_run VALUES (?, ?, ?, ?)")
       .run(day, JSON.stringify(names), vectors.size, clock.now());
@@ -99,7 +99,6 @@ function writeVectors(
       )
       .run(DAYS_KEPT);
   });
-  write.immediate();
 }
 
 /** The population as known at the start of a day, and which day that is; null where none was made ready. */

@@ -1,4 +1,4 @@
-import { nearest, ServiceError, type Store, toIso } from "../base/index.ts";
+import { nearest, ServiceError, type Store, toIso, writeTransaction } from "../base/index.ts";
 import type { Artifact } from "./artifact.ts";
 import type { Report } from "./report.ts";
 import { MODEL_NAMES, type ModelName } from "./task.ts";
@@ -33,7 +33,7 @@ export function registerChampion(
   report: Report,
   now: number,
 ): void {
-  store.sqlite.transaction(() => {
+  writeTransaction(store.sqlite, () => {
     store.sqlite
       .prepare(
         "INSERT INTO model_version VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
@@ -54,7 +54,7 @@ export function registerChampion(
          ON CONFLICT (model, alias) DO UPDATE SET version_id = excluded.version_id`,
       )
       .run(artifact.model, artifact.id);
-  })();
+  });
 }
 
 /** Every version, the latest first; of one model if given. */

@@ -1,4 +1,4 @@
-import { type Store, toIso } from "../base/index.ts";
+import { type Store, toIso, writeTransaction } from "../base/index.ts";
 import type { ModelName } from "../models/index.ts";
 
 /** The stamps that every answer carries: how fresh it is and who said it. ISO 8601. */
@@ -66,7 +66,7 @@ export function publishRun(
   predictions: readonly NewPrediction[],
 ): number {
   const insert = store.sqlite.prepare("INSERT INTO prediction VALUES (?, ?, ?, ?, ?, ?)");
-  return store.sqlite.transaction(() => {
+  return writeTransaction(store.sqlite, () => {
     store.sqlite.prepare("DELETE FROM prediction_run WHERE model = ?").run(run.model);
     const id = Number(
       store.sqlite
@@ -94,7 +94,7 @@ export function publishRun(
       );
     }
     return id;
-  })();
+  });
 }
 
 /** Stores what products are called, for answers that people read. */
@@ -105,11 +105,11 @@ export function replaceProductNames(
   const upsert = store.sqlite.prepare(
     "INSERT INTO product VALUES (?, ?) ON CONFLICT (product) DO UPDATE SET name = excluded.name",
   );
-  store.sqlite.transaction(() => {
+  writeTransaction(store.sqlite, () => {
     for (const { product, name } of products) {
       upsert.run(product, name);
     }
-  })();
+  });
 }
 
 interface RunRow {

@@ -1,4 +1,4 @@
-import { ServiceError, type Store, toIso } from "../base/index.ts";
+import { ServiceError, type Store, toIso, writeTransaction } from "../base/index.ts";
 import type { Freshness } from "../predictions/index.ts";
 
 export type AudienceKind = "repurchase" | "retargeting";
@@ -58,7 +58,7 @@ export function publishAudiences(
 ): void {
   const { sqlite } = store;
   const insertMember = sqlite.prepare("INSERT INTO audience_member VALUES (?, ?, ?, ?, ?, ?, ?)");
-  sqlite.transaction(() => {
+  writeTransaction(sqlite, () => {
     sqlite.prepare("UPDATE audience SET is_current = 0 WHERE kind = ?").run(kind);
     for (const audience of audiences) {
       const version =
@@ -98,7 +98,7 @@ export function publishAudiences(
         .run(audience.name, version);
     }
     sqlite.prepare("DELETE FROM audience WHERE kind = ? AND is_current = 0").run(kind);
-  })();
+  });
 }
 
 interface AudienceRow {

@@ -1,6 +1,6 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
-import type { Clock, Every, Logger, Store } from "../base/index.ts";
+import { type Clock, type Every, type Logger, readSnapshot, type Store } from "../base/index.ts";
 import type { Collector, Senders } from "../collection/index.ts";
 import type { OnlineStore } from "../features/index.ts";
 import type { LiveIntent } from "../predictions/index.ts";
@@ -114,7 +114,7 @@ export function endpoint<
       if (definition.readCsv !== undefined && isCsvWanted(request, response)) {
         await sendCsv(request, response, definition.readCsv(context, input));
       } else {
-        response.json(context.store.sqlite.transaction(() => definition.read(context, input))());
+        response.json(readSnapshot(context.store.sqlite, () => definition.read(context, input)));
       }
     },
   };

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { fixedClock, type Store } from "../../src/base/index.ts";
+import { fixedClock, type Store, writeTransaction } from "../../src/base/index.ts";
 import { type Arrival, openInbox } from "../../src/collection/inbox-store.ts";
 import {
   createCollector,
@@ -108,9 +108,9 @@ describe("quality", () => {
       for (let name = 0; name < 1_500; name++) {
         counts.add("webshop", "unknown_event", `name ${name}`);
       }
-      store.sqlite.transaction(() => {
+      writeTransaction(store.sqlite, () => {
         counts.write(clock.now());
-      })();
+      });
       const again = openMessageCounts(store);
       again.add("webshop", "unknown_event", "another");
       again.add("webshop", "unknown_event", "name 3");

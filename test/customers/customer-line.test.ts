@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
-import { DAY_MS, fixedClock, type Store, toIso } from "../../src/base/index.ts";
+import { DAY_MS, fixedClock, type Store, toIso, writeTransaction } from "../../src/base/index.ts";
 import {
   createCollector,
   createWriteKey,
@@ -282,13 +282,13 @@ describe("lines at hand", () => {
               Array.from({ length: copies }, (_, copy) => ({ ...one, id: `${index}-${copy}` })),
             )
             .sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
-          sqlite.transaction(() => {
+          writeTransaction(sqlite, () => {
             sqlite.exec("DELETE FROM recent_event");
             for (const { at: instant, id, isOrder } of all) {
               const event = isOrder ? "Order Cancelled" : id.endsWith("0") ? null : "View";
               insert.run(instant, id, event);
             }
-          })();
+          });
           let others = 0;
           const newest = all[0]?.at ?? 0;
           const kept = all.filter(

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { fixedClock, type Store } from "../../src/base/index.ts";
+import { fixedClock, type Store, writeTransaction } from "../../src/base/index.ts";
 import {
   blocker,
   compareIdentifiers,
@@ -70,7 +70,7 @@ function observe(store: Store, batch: readonly Sighting[], rules = RULES): void 
       ),
     );
   });
-  store.sqlite.transaction(() => identity.observe([...first.values()], links, 0))();
+  writeTransaction(store.sqlite, () => identity.observe([...first.values()], links, 0));
 }
 
 /** Who is who: groups of identifiers with when each joined, without customers' numbers. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, openStoreKey, type Store, toIso } from "../../base/index.ts";
+import { type Clock, openStoreKey, type Store, toIso, writeTransaction } from "../../base/index.ts";
 import { addTombstones, listBackups, removeUnlistedHistory } from "../../collection/index.ts";
 import type { Identifier } from "../identity-rules.ts";
 import { resolveCustomers, resolveInbox, writeIdentity } from "../resolve-store.ts";
@@ -67,23 +67,21 @@ export async function erasePerson(
   await resolveCustomers(store, clock);
   options.onStep?.("resolve");
   const id = randomUUID();
-  store.sqlite
-    .transaction(() => {
-      // Whoever came meanwhile is known, too; whoever comes from here on is refused.
-      resolveInbox(store, clock);
-      const person = findPerson(store, identifier);
-      const startedAt = clock.now();
-      beginErasure(store, id, {
-        person,
-        startedAt,
-        tombstones: [],
-        firstKnownAt: null,
-        stores: [],
-      });
-      const tombstones = addTombstones(store, person.identifiers, startedAt, id);
-      updatePlan(store, id, { person, startedAt, tombstones, firstKnownAt: null, stores: [] });
-    })
-    .immediate();
+  writeTransaction(store.sqlite, () => {
+    // Whoever came meanwhile is known, too; whoever comes from here on is refused.
+    resolveInbox(store, clock);
+    const person = findPerson(store, identifier);
+    const startedAt = clock.now();
+    beginErasure(store, id, {
+      person,
+      startedAt,
+      tombstones: [],
+      firstKnownAt: null,
+      stores: [],
+    });
+    const tombstones = addTombstones(store, person.identifiers, startedAt, id);
+    updatePlan(store, id, { person, startedAt, tombstones, firstKnownAt: null, stores: [] });
+  });
   options.onStep?.("refuse");
   return finish(store, clock, id, options);
 }
@@ -112,12 +110,10 @@ async function finish(
   const { person } = readPlan(store, id);
   const found = await findInHistory(store, person);
   note(store, id, (plan) => withHistory(plan, found));
-  store.sqlite
-    .transaction(() => {
-      const tables = eraseRows(store, person, found.messages);
-      note(store, id, (plan) => ({ ...plan, stores: [...plan.stores, ...tables.map(ofTable)] }));
-    })
-    .immediate();
+  writeTransaction(store.sqlite, () => {
+    const tables = eraseRows(store, person, found.messages);
+    note(store, id, (plan) => ({ ...plan, stores: [...plan.stores, ...tables.map(ofTable)] }));
+  });
   onStep?.("rows");
   const { changed } = await eraseFromHistory(store, person);
   addStore(store, id, { store: HISTORY, removed: 0, changed });
