@@ -42,13 +42,13 @@ export async function startServer(
   every: Every = systemEvery,
   load: Load = eventLoopLoad(),
 ): Promise<RunningServer> {
-  const { store, clock, logger } = service;
+  const { store, clock, logger, problems } = service;
   const online = openOnlineStore(store);
   const { modelsFolder } = service.config;
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
   const resolve = resolving(service, online, intent);
   const server = createHttpServer(
-    createApp({ store, clock, logger, resolveWaiting: resolve, online, intent, every }),
+    createApp({ store, clock, logger, resolveWaiting: resolve, online, intent, every, problems }),
   );
   let isClosing = false;
   server.on("request", (_request, response) => {

@@ -2,9 +2,11 @@ import {
   acquireWriterLock,
   type Clock,
   createLogger,
+  createProblems,
   createProgress,
   type Logger,
   openStore,
+  type Problems,
   type Progress,
   type Store,
   silentProgress,
@@ -49,6 +51,8 @@ export interface Service {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly progress: Progress;
+  /** What is wrong while it serves. */
+  readonly problems: Problems;
   close(): void;
 }
 
@@ -64,6 +68,7 @@ export async function openService(
     clock: systemClock,
     logger: createLogger(config.logLevel),
     progress: options.quiet === true ? silentProgress : createProgress(),
+    problems: createProblems(),
     close: () => {
       store.close();
     },

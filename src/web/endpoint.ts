@@ -1,6 +1,13 @@
 import type { Request, Response } from "express";
 import type { z } from "zod";
-import { type Clock, type Every, type Logger, readSnapshot, type Store } from "../base/index.ts";
+import {
+  type Clock,
+  type Every,
+  type Logger,
+  type Problems,
+  readSnapshot,
+  type Store,
+} from "../base/index.ts";
 import type { Collector, Senders } from "../collection/index.ts";
 import type { OnlineStore } from "../features/index.ts";
 import type { LiveIntent } from "../predictions/index.ts";
@@ -23,6 +30,8 @@ export interface AppContext {
   readonly intent?: LiveIntent;
   /** What comes again and again, such as a sign of life on an open answer; the machine's timer unless given. */
   readonly every?: Every;
+  /** What is wrong with the server now; none unless given. */
+  readonly problems?: Problems;
 }
 
 /** What the API answers from. */

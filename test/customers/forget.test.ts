@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import {
   createLogger,
+  createProblems,
   DAY_MS,
   fixedClock,
   type Store,
@@ -24,6 +25,7 @@ function serviceOver(store: Store, folder: string, now: number): Service {
     clock: { now: () => now },
     logger: createLogger("silent"),
     progress: silentProgress,
+    problems: createProblems(),
     close: () => undefined,
   };
 }

@@ -3,10 +3,9 @@ import { pino } from "pino";
 import request, { type Response } from "supertest";
 import { DAY_MS, fixedClock, type Store } from "../../src/base/index.ts";
 import { segmentMapping } from "../../src/collection/mapping.ts";
-import type { LiveIntent } from "../../src/predictions/index.ts";
 import { publishRun } from "../../src/predictions/prediction-store.ts";
 import { refreshAudiences } from "../../src/segments/index.ts";
-import { createApp } from "../../src/web/index.ts";
+import { type AppContext, createApp } from "../../src/web/index.ts";
 import { withStore } from "./temporary.ts";
 
 /** A Saturday: two days of 2011-W49 are left. */
@@ -35,15 +34,13 @@ export interface TestApi {
 }
 
 /** The API over a store (given or empty), with its log. */
-export function apiOver(store: Store, intakeBytesMax?: number, intent?: LiveIntent): TestApi {
+export function apiOver(store: Store, given: Partial<AppContext> = {}): TestApi {
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
     { level: "info", base: null },
     { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
-  const bound = intakeBytesMax === undefined ? {} : { intakeBytesMax };
-  const scores = intent === undefined ? {} : { intent };
-  const app = createApp({ store, clock, logger, ...bound, ...scores });
+  const app = createApp({ store, clock, logger, ...given });
   return {
     app,
     store,
@@ -62,18 +59,21 @@ export function apiOver(store: Store, intakeBytesMax?: number, intent?: LiveInte
 }
 
 /** Runs work with the API over an empty store. */
-export async function withEmptyApi(work: (api: TestApi) => Promise<void>): Promise<void> {
-  await withStore((store) => work(apiOver(store)));
+export async function withEmptyApi(
+  work: (api: TestApi) => Promise<void>,
+  given: Partial<AppContext> = {},
+): Promise<void> {
+  await withStore((store) => work(apiOver(store, given)));
 }
 
 /** Runs work with the API over the shop of `fillShop`. */
 export async function withShopApi(
   work: (api: TestApi) => Promise<void>,
-  intent?: LiveIntent,
+  given: Partial<AppContext> = {},
 ): Promise<void> {
   await withStore((store) => {
     fillShop(store);
-    return work(apiOver(store, undefined, intent));
+    return work(apiOver(store, given));
   });
 }
 

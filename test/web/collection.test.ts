@@ -17,7 +17,11 @@ async function withKey(
 ): Promise<void> {
   await withStore((store) => {
     const { key, id } = createWriteKey(store, clock, "webshop");
-    return work({ ...apiOver(store, intakeBytesMax), key, id });
+    return work({
+      ...apiOver(store, intakeBytesMax === undefined ? {} : { intakeBytesMax }),
+      key,
+      id,
+    });
   });
 }
 

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { createProblems } from "../../src/base/index.ts";
 import { withEmptyApi, withShopApi } from "../support/web.ts";
 
 describe("health", () => {
@@ -33,6 +34,26 @@ describe("health", () => {
         },
       });
     });
+  });
+
+  it("is degraded while something needs an operator", async () => {
+    const problems = createProblems();
+    await withEmptyApi(
+      async ({ get }) => {
+        problems.report("not-sealed", "events wait in the inbox");
+        const { body } = await get("/v1/health");
+        expect(body).to.deep.include({
+          status: "degraded",
+          problems: [{ code: "not-sealed", message: "events wait in the inbox" }],
+        });
+        problems.clear("not-sealed");
+        expect((await get("/v1/health")).body).to.deep.include({
+          status: "preparing",
+          problems: [],
+        });
+      },
+      { problems },
+    );
   });
 
   it("leads on from the root: every link of the index answers", async () => {

@@ -110,18 +110,23 @@ describe("the OpenAPI document", () => {
   });
 
   it("is true: each answer is as its schema says, with nothing besides", async () => {
-    await withShopApi(async ({ get, post, store }) => {
-      const { key } = createWriteKey(store, clock, "webshop");
-      addDuplicate(store);
-      for (const { method, path, body } of ENDPOINTS.filter((one) => !STREAMS.includes(one.path))) {
-        const answer = await (method === "get"
-          ? get(SAMPLES[path] ?? path)
-          : post(SAMPLES[path] ?? path, key, { ...CALL, batch: [CALL] }));
-        expect(answer.status, path).to.equal(200);
-        const parsed = body.safeParse(answer.body);
-        expect(parsed.error?.issues, path).to.equal(undefined);
-      }
-    }, INTENT);
+    await withShopApi(
+      async ({ get, post, store }) => {
+        const { key } = createWriteKey(store, clock, "webshop");
+        addDuplicate(store);
+        for (const { method, path, body } of ENDPOINTS.filter(
+          (one) => !STREAMS.includes(one.path),
+        )) {
+          const answer = await (method === "get"
+            ? get(SAMPLES[path] ?? path)
+            : post(SAMPLES[path] ?? path, key, { ...CALL, batch: [CALL] }));
+          expect(answer.status, path).to.equal(200);
+          const parsed = body.safeParse(answer.body);
+          expect(parsed.error?.issues, path).to.equal(undefined);
+        }
+      },
+      { intent: INTENT },
+    );
   });
 });
 

@@ -43,8 +43,11 @@ const health = endpoint({
   query: noParameters,
   body: z.strictObject({
     status: z
-      .enum(["ok", "preparing"])
-      .meta({ description: "preparing: nothing is published yet" }),
+      .enum(["ok", "preparing", "degraded"])
+      .meta({ description: "preparing: nothing is published yet; degraded: see problems" }),
+    problems: z
+      .array(z.strictObject({ code: z.string(), message: z.string() }))
+      .meta({ description: "what needs an operator, and what to do" }),
     version: z.string(),
     asOf: instant.nullable().meta({ description: "of the latest predictions" }),
     dataThrough: instant.nullable().meta({ description: "the last event in the history" }),
@@ -55,12 +58,14 @@ const health = endpoint({
       z.strictObject({ modelVersion: z.string(), asOf: instant, computedAt: instant }).nullable(),
     ),
   }),
-  read: ({ store }) => {
+  read: ({ store, problems }) => {
     const { rows, lastOccurredAt } = historySummary(store);
     const runs = MODEL_NAMES.flatMap((model) => currentRun(store, model) ?? []);
     const asOf = Math.max(...runs.map((run) => run.asOfMs));
+    const wrong = problems?.list() ?? [];
     return {
-      status: runs.length === 0 ? ("preparing" as const) : ("ok" as const),
+      status: statusOf(runs.length > 0, wrong.length > 0),
+      problems: wrong,
       version: PRODUCT.version,
       asOf: runs.length === 0 ? null : toIso(asOf),
       dataThrough: lastOccurredAt === null ? null : toIso(lastOccurredAt),
@@ -73,6 +78,13 @@ const health = endpoint({
     };
   },
 });
+
+function statusOf(isPublished: boolean, isAnyWrong: boolean): "ok" | "preparing" | "degraded" {
+  if (isAnyWrong) {
+    return "degraded";
+  }
+  return isPublished ? "ok" : "preparing";
+}
 
 function freshness(
   run: PredictionRun | undefined,
