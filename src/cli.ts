@@ -8,6 +8,7 @@ import { addDataCommands } from "./cli-data.ts";
 import { addDuplicateCommands } from "./cli-duplicates.ts";
 import { addFeatureCommands } from "./cli-features.ts";
 import { addHistoryCommands } from "./cli-history.ts";
+import { addMaintenanceCommands } from "./cli-maintenance.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addPredictionCommands } from "./cli-predictions.ts";
 import { addReceiptCommands } from "./cli-receipts.ts";
@@ -21,6 +22,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   overloaded: 3,
   "not-ready": 3,
   conflict: 4,
+  damaged: 6,
   "not-found": 5,
   cancelled: 130,
 };
@@ -39,7 +41,7 @@ export function createProgram(): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict, 5 not found, 130 stopped.",
+      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict, 5 not found, 6 damaged files (herkoop doctor names them), 130 stopped.",
     );
   addServeCommands(program);
   addDataCommands(program);
@@ -49,6 +51,7 @@ export function createProgram(): Command {
   addReceiptCommands(program);
   addDuplicateCommands(program);
   addHistoryCommands(program);
+  addMaintenanceCommands(program);
   addFeatureCommands(program);
   addModelCommands(program);
   addPredictionCommands(program);

@@ -17,13 +17,13 @@ import {
   hasLiveEvents,
   noteRetention,
   type RetentionReport,
-  removeUnlistedHistory,
   resolvedThrough,
   retentionRanAt,
   runRetention,
   type SealReport,
   sealInbox,
   servingAsOf,
+  setAsideUnlisted,
 } from "./collection/index.ts";
 import type { Config } from "./config.ts";
 import {
@@ -79,7 +79,7 @@ export async function openService(
 export async function asWriter<T>(service: Service, work: () => Promise<T>): Promise<T> {
   const release = acquireWriterLock(service.store);
   try {
-    removeUnlistedHistory(service.store);
+    setAsideUnlisted(service.store, service.clock);
     await resumeErasures(service.store, service.clock, service.config);
     return await work();
   } finally {
@@ -120,7 +120,7 @@ export async function applyRetention(
   const report = await runRetention(
     store,
     { now: () => now },
-    { dryRun, knownVisitors: () => Promise.resolve(knownVisitorsSql(store)) },
+    { dryRun, wallClock: clock, knownVisitors: () => Promise.resolve(knownVisitorsSql(store)) },
   );
   return dryRun ? report : { ...report, ...forgetOld(store, now) };
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type DuckDb, fixedClock, literal, openStore, type Store } from "../../src/base/index.ts";
 import { writeHistoryFile } from "../../src/collection/history-file-store.ts";
-import { recordImport } from "../../src/collection/history-store.ts";
+import { recordCountedImport } from "../../src/collection/import-count-store.ts";
 import { markResolved, parseMapping } from "../../src/collection/index.ts";
 import { resolveCustomers } from "../../src/customers/index.ts";
 import { writeSnapshot } from "../../src/customers/snapshot-store.ts";
@@ -74,9 +74,11 @@ async function writeFiles(store: Store, duckdb: DuckDb, events: string): Promise
     const id = `part-${String(names.length).padStart(3, "0")}`;
     const origin = { name: `${SOURCE}-${id}.parquet`, source: SOURCE, importRunId: id };
     const part = `SELECT * FROM ${events} WHERE event_id > ${from} AND event_id <= ${from + ROWS_PER_FILE}`;
-    const file = await writeHistoryFile(duckdb, store, origin, historyRowsSql(part));
-    const written = file?.rows ?? 0;
-    recordImport(
+    const [counted] = await duckdb.rows(`SELECT count(*) AS n FROM (${historyRowsSql(part)})`);
+    const written = Number(counted?.["n"]);
+    const said = { ...origin, imports: [], mappings: {}, replaces: [] };
+    const file = await writeHistoryFile(duckdb, store, said, written, historyRowsSql(part));
+    recordCountedImport(
       store,
       { source: SOURCE, json: JSON.stringify(mapping) },
       {
@@ -93,6 +95,7 @@ async function writeFiles(store: Store, duckdb: DuckDb, events: string): Promise
         finishedAt: clock.now(),
       },
       file,
+      [],
     );
     names.push(origin.name);
   }

@@ -10,6 +10,7 @@ export type ErrorCode =
   | "overloaded"
   | "not-ready"
   | "conflict"
+  | "damaged"
   | "cancelled";
 
 export interface ErrorDetails {

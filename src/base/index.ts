@@ -49,6 +49,20 @@ export {
   writeTransaction,
 } from "./sqlite.ts";
 export { beside, openSessions, openStore, removeStrays, type Store } from "./store.ts";
+export {
+  type ListedFile,
+  readStoreFile,
+  STORE_FILE,
+  type StoreFile,
+  writeStoreFile,
+} from "./store-file.ts";
+export {
+  DATABASE,
+  historyNames,
+  raiseGeneration,
+  readIdentity,
+  type StoreIdentity,
+} from "./store-identity.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { startThread } from "./thread.ts";
 export { inTurns, nextTurn } from "./turns.ts";

@@ -6,6 +6,13 @@ import { openLogFlush } from "./log-flush.ts";
 import { migrate } from "./migrate.ts";
 import { isRunning } from "./running.ts";
 import { openSqlite, type Sqlite } from "./sqlite.ts";
+import {
+  DATABASE,
+  giveIdentity,
+  nameNewStore,
+  refuseForeignDatabase,
+  refuseMissingDatabase,
+} from "./store-identity.ts";
 
 /** Where one shop's state lives: the operational database and the folders beside it. */
 export interface Store {
@@ -20,6 +27,7 @@ export interface Store {
       | "backtests"
       | "audiences"
       | "features"
+      | "quarantine"
       | "temporary",
   ): string;
   /** A DuckDB session over the store's files. */
@@ -32,13 +40,41 @@ export interface Store {
   close(): void;
 }
 
-/** Opens (and where needed creates and migrates) the store in a folder. */
-export async function openStore(folder: string): Promise<Store> {
+/** How a store is opened. */
+export interface OpenOptions {
+  /** The database's name in the folder; another one than its own while it is being made from the history. */
+  readonly database?: string;
+}
+
+/**
+ * Opens (and where needed creates and migrates) the store in a folder. Throws `conflict` where its database is missing, of
+ * another store, or older than the history next to it; then nothing was written.
+ */
+export async function openStore(
+  folder: string,
+  { database = DATABASE }: OpenOptions = {},
+): Promise<Store> {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, "herkoop.sqlite");
+  const file = join(folder, database);
+  const isOwn = database === DATABASE;
+  if (isOwn) {
+    refuseMissingDatabase(folder);
+  }
   const sqlite = openSqlite(file);
+  try {
+    if (isOwn) {
+      refuseForeignDatabase(sqlite, folder);
+    }
+    await migrate(sqlite);
+    giveIdentity(sqlite);
+    if (isOwn) {
+      nameNewStore(sqlite, folder);
+    }
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
   const log = openLogFlush(file);
-  await migrate(sqlite);
   const own = openTemporary(join(folder, "temporary"));
   const path: Store["path"] = (name) => {
     const inside = name === "temporary" ? own : join(folder, name);

@@ -9,7 +9,9 @@ import {
   planCompaction,
 } from "./compaction.ts";
 import { HISTORY_ORDER, writeHistoryFile } from "./history-file-store.ts";
-import { historySql, type ManifestEntry, manifest, replaceHistoryFiles } from "./history-store.ts";
+import { historySql, type ManifestEntry, manifest } from "./history-store.ts";
+import { replaceHistoryFiles } from "./manifest-change-store.ts";
+import { originsOf } from "./origin-store.ts";
 import { deleteRetired } from "./retired-store.ts";
 
 /** What a compaction did. */
@@ -74,6 +76,7 @@ async function merge(store: Store, parts: readonly ManifestEntry[]): Promise<num
   if (first === undefined || last === undefined) {
     return 0;
   }
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   const duckdb = await store.openDuckDb({ memoryLimitMiB: 400, threads: 2 });
   let file: Awaited<ReturnType<typeof writeHistoryFile>>;
   try {
@@ -84,17 +87,13 @@ async function merge(store: Store, parts: readonly ManifestEntry[]): Promise<num
         name: `merged-${createHash("sha256").update(names.join("\n")).digest("hex").slice(0, 16)}.parquet`,
         source: parts.every((part) => part.source === first.source) ? first.source : null,
         importRunId: last.importRunId,
+        ...(await originsOf(duckdb, store, parts)),
       },
+      rows,
       `SELECT * FROM ${historySql(store, names)} ORDER BY ${HISTORY_ORDER}`,
     );
   } finally {
     duckdb.close();
-  }
-  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  if (file?.rows !== rows) {
-    throw new Error(
-      `merging ${names.length} history files: they hold ${rows} rows by the manifest, the merged one ${file?.rows ?? 0}`,
-    );
   }
   replaceHistoryFiles(store, [{ old: parts, by: { ...first, ...file } }], { mayBeRead: true });
   return rows;

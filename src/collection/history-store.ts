@@ -1,14 +1,6 @@
 import { join } from "node:path";
-import {
-  literal,
-  removeStrays,
-  ServiceError,
-  type Sqlite,
-  type Store,
-  writeTransaction,
-} from "../base/index.ts";
+import { literal, ServiceError, type Sqlite, type Store } from "../base/index.ts";
 import { emptyHistorySql } from "./event.ts";
-import { deleteRetired, retiredFiles, retireFile } from "./retired-store.ts";
 
 /** What the history holds. Instants in epoch milliseconds; null while it is empty. */
 export interface HistorySummary {
@@ -27,6 +19,9 @@ export interface HistoryFile {
   readonly firstOccurredAt: number;
   readonly lastOccurredAt: number;
   readonly lastKnownAt: number;
+  /** Size and SHA-256 (hex); null for files of before they were kept. */
+  readonly bytes: number | null;
+  readonly sha256: string | null;
 }
 
 export interface ImportRun {
@@ -47,20 +42,40 @@ export interface ImportRun {
 export interface ManifestEntry extends HistoryFile {
   readonly position: number;
   readonly isResolved: boolean;
+  /** What the last check found wrong with it; null where it is whole. */
+  readonly damage: string | null;
 }
 
 /**
  * The history as a table expression for DuckDB: every visible file, or the given ones. Columns are
- * those of HISTORY_COLUMNS; instants are epoch milliseconds in UTC.
+ * those of HISTORY_COLUMNS; instants are epoch milliseconds in UTC. Throws `damaged` where one of them is known to be.
  */
 export function historySql(store: Store, names: readonly string[] = historyFiles(store)): string {
   if (names.length === 0) {
     return emptyHistorySql();
   }
+  refuseDamaged(store, names);
   const folder = store.path("history");
   const files = names.map((name) => literal(join(folder, name)));
   // Files written before a column existed lack it.
   return `(SELECT * FROM ${emptyHistorySql()} UNION ALL BY NAME SELECT * FROM read_parquet([${files.join(", ")}], union_by_name = true))`;
+}
+
+/** Throws `damaged` where a check found one of these files damaged: nothing is learned or told from it. */
+function refuseDamaged(store: Store, names: readonly string[]): void {
+  const damaged = store.sqlite
+    .prepare<[], { name: string; damage: string }>(
+      "SELECT name, damage FROM history_file WHERE damage IS NOT NULL ORDER BY rowid",
+    )
+    .all()
+    .filter(({ name }) => names.includes(name));
+  const [first] = damaged;
+  if (first !== undefined) {
+    throw new ServiceError(
+      "damaged",
+      `the history file ${first.name} is damaged: ${first.damage}${damaged.length > 1 ? ` (and ${damaged.length - 1} more)` : ""}; put it back from a backup, then run herkoop doctor`,
+    );
+  }
 }
 
 /** The visible files in their order, which is that of coming; `unresolved` only those whose identifiers have no customer yet. */
@@ -76,44 +91,11 @@ export function manifest(store: Store): ManifestEntry[] {
     .prepare<[], Omit<ManifestEntry, "isResolved"> & { readonly isResolved: number }>(
       `SELECT rowid AS position, name, source, import_run_id AS importRunId, row_count AS rows,
               first_occurred_at AS firstOccurredAt, last_occurred_at AS lastOccurredAt,
-              last_known_at AS lastKnownAt, is_resolved AS isResolved
+              last_known_at AS lastKnownAt, is_resolved AS isResolved, byte_count AS bytes, sha256, damage
        FROM history_file ORDER BY rowid`,
     )
     .all()
     .map((row) => ({ ...row, isResolved: row.isResolved === 1 }));
-}
-
-/** Visible files, and the one that takes their place, or none. */
-export interface Replacement {
-  readonly old: readonly { readonly name: string }[];
-  readonly by: ManifestEntry | null;
-}
-
-/**
- * Replaces visible files in one transaction. The old ones are retired: where they may be read on they
- * are kept until nobody can be reading them.
- */
-export function replaceHistoryFiles(
-  store: Store,
-  replacements: readonly Replacement[],
-  { mayBeRead }: { readonly mayBeRead: boolean },
-): void {
-  const insert = store.sqlite.prepare(
-    `INSERT INTO history_file (rowid, name, source, import_run_id, row_count, first_occurred_at,
-       last_occurred_at, last_known_at, is_resolved)
-     VALUES (@position, @name, @source, @importRunId, @rows, @firstOccurredAt,
-       @lastOccurredAt, @lastKnownAt, @isResolved)`,
-  );
-  writeTransaction(store.sqlite, () => {
-    for (const { old, by } of replacements) {
-      for (const { name } of old) {
-        retireFile(store, name, mayBeRead);
-      }
-      if (by !== null) {
-        insert.run({ ...by, isResolved: by.isResolved ? 1 : 0 });
-      }
-    }
-  });
 }
 
 /**
@@ -160,38 +142,14 @@ export function importRuns(store: Store): ImportRun[] {
     .all();
 }
 
-/** Makes an import visible: its source, its run and (where it brought rows) its file, at once. */
-export function recordImport(
-  store: Store,
-  mapping: { readonly source: string; readonly json: string },
-  run: ImportRun,
-  file: HistoryFile | null,
-): void {
-  writeTransaction(store.sqlite, () => {
-    updateSource(store.sqlite, mapping.source, mapping.json, run.finishedAt);
-    store.sqlite
-      .prepare(
-        `INSERT INTO import_run VALUES (@id, @source, @file, @checksum, @knownAtRule, @rowsRead,
-           @rowsAccepted, @rowsDuplicate, @rowsRejected, @rejectsFile, @finishedAt)`,
-      )
-      .run(run);
-    if (file !== null) {
-      addHistoryFile(store, file);
-    }
-  });
-}
-
-/**
- * Makes a file visible; call inside the transaction that records where it comes from. `isResolved` where
- * customers know its lines already.
- */
-export function addHistoryFile(store: Store, file: HistoryFile, isResolved = false): void {
+/** Records an import's run. Call inside a transaction. */
+export function addImportRun(store: Store, run: ImportRun): void {
   store.sqlite
     .prepare(
-      `INSERT INTO history_file VALUES (@name, @source, @importRunId, @rows,
-         @firstOccurredAt, @lastOccurredAt, @lastKnownAt, @isResolved)`,
+      `INSERT INTO import_run VALUES (@id, @source, @file, @checksum, @knownAtRule, @rowsRead,
+         @rowsAccepted, @rowsDuplicate, @rowsRejected, @rejectsFile, @finishedAt)`,
     )
-    .run({ ...file, isResolved: isResolved ? 1 : 0 });
+    .run(run);
 }
 
 /** The files that imports of this source brought. */
@@ -248,11 +206,4 @@ export function sourceMappings(store: Store): Map<string, string> {
     )
     .all();
   return new Map(rows.map((row) => [row.name, row.mapping]));
-}
-
-/** Removes what an interrupted writer left, and retired files that nobody reads; the manifest says what exists. */
-export function removeUnlistedHistory(store: Store): void {
-  deleteRetired(store);
-  const known = new Set([...historyFiles(store), ...retiredFiles(store)]);
-  removeStrays(store.path("history"), (name) => known.has(name));
 }

@@ -1,5 +1,6 @@
-import { type Store, writeTransaction } from "../base/index.ts";
-import { type HistoryFile, type ImportRun, recordImport } from "./history-store.ts";
+import type { Store } from "../base/index.ts";
+import type { HistoryFile, ImportRun } from "./history-store.ts";
+import { changeManifest, recordImport } from "./manifest-change-store.ts";
 
 /** How often an import met something: lines per event name, rejects per reason and so on. */
 export interface ImportCount {
@@ -16,7 +17,7 @@ export function recordCountedImport(
   file: HistoryFile | null,
   counts: readonly ImportCount[],
 ): void {
-  writeTransaction(store.sqlite, () => {
+  changeManifest(store, () => {
     recordImport(store, mapping, run, file);
     const insert = store.sqlite.prepare("INSERT INTO import_count VALUES (?, ?, ?, ?)");
     for (const { kind, name, count } of counts) {

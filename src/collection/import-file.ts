@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { type Clock, type DuckDb, ServiceError, type Step, type Store } from "../base/index.ts";
+import { checksumOf } from "./checksum.ts";
 import { formatOf } from "./find-files.ts";
 import { writeHistory } from "./history-file-store.ts";
 import { type ImportRun, importRuns, updateSource } from "./history-store.ts";
@@ -26,6 +27,11 @@ export interface ImportRequest {
   readonly format?: FileFormat;
   /** Tells what would happen and changes nothing. */
   readonly dryRun?: boolean;
+}
+
+/** As a file's metadata tell it, which travel with the file. */
+function withoutFolder(run: ImportRun): ImportRun {
+  return { ...run, rejectsFile: run.rejectsFile === null ? null : basename(run.rejectsFile) };
 }
 
 type Counts = Readonly<Record<string, number>>;
@@ -80,7 +86,7 @@ export async function importFile(
   }
   const mappingJson = JSON.stringify(request.mapping);
   const { source } = request.mapping;
-  const checksum = await checksumOf(file);
+  const { sha256: checksum } = await checksumOf(file);
   const dryRun = request.dryRun ?? false;
   const { id, earlier } = identify(store, request.mapping, `${checksum}\n${mappingJson}`);
   if (earlier !== undefined) {
@@ -100,9 +106,6 @@ export async function importFile(
       outcome.rowsRejected > 0 && !dryRun ? join(store.path("rejects"), `${id}.csv`) : null;
     if (!dryRun) {
       await writeRejects(duckdb, rejectsFile);
-      const origin = { name: `${source}-${id}.parquet`, source, importRunId: id };
-      const written = await writeHistory(duckdb, store, origin);
-      step?.update(7, STEPS);
       const run: ImportRun = {
         id,
         source,
@@ -116,6 +119,12 @@ export async function importFile(
         rejectsFile,
         finishedAt: clock.now(),
       };
+      const written = await writeHistory(duckdb, store, {
+        ...{ name: `${source}-${id}.parquet`, source, importRunId: id },
+        imports: [withoutFolder(run)],
+        mappings: { [source]: mappingJson },
+      });
+      step?.update(7, STEPS);
       recordCountedImport(store, { source, json: mappingJson }, run, written, counts);
     }
     return {
@@ -227,12 +236,4 @@ function existingFile(name: string): string {
     throw new ServiceError("invalid-input", `file: ${what} ${name}`, { field: "file" });
   }
   return file;
-}
-
-async function checksumOf(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(file)) {
-    hash.update(chunk as Buffer);
-  }
-  return hash.digest("hex");
 }

@@ -44,7 +44,6 @@ export {
   importRuns,
   manifest,
   markResolved,
-  removeUnlistedHistory,
   sourceMappings,
 } from "./history-store.ts";
 export {
@@ -75,12 +74,15 @@ export {
 } from "./key-store.ts";
 export { learnImports } from "./known-import-store.ts";
 export { personOf, personSql, writtenAs } from "./line-person.ts";
+export { continueGeneration, listInFolder } from "./manifest-change-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { forgetMessages } from "./message-store.ts";
 export { recordByOperator } from "./operator-store.ts";
 export { listPresets, presetMapping } from "./preset.ts";
 export type { QualityPart, SourceQuality } from "./quality.ts";
 export { readQuality } from "./quality-store.ts";
+export { listQuarantined, type Quarantined, setAside } from "./quarantine-store.ts";
+export { type ListedHistory, listHistory } from "./rebuilding/index.ts";
 export { type LinkableLine, type LinkedPart, linkRefunds } from "./refund-linking.ts";
 export {
   matchRefunds,
@@ -121,3 +123,11 @@ export {
   liftTombstone,
   openTombstones,
 } from "./tombstone-store.ts";
+export { setAsideUnlisted, unlistedFiles } from "./unlisted-store.ts";
+export {
+  type Damage,
+  knownDamage,
+  openSlowVerification,
+  type Verification,
+  verifyHistory,
+} from "./verify-store.ts";

@@ -7,6 +7,7 @@ import {
   writeTransaction,
 } from "../base/index.ts";
 import { historySql } from "./history-store.ts";
+import { dropQuarantined } from "./quarantine-store.ts";
 import {
   keptFrom,
   parseRetention,
@@ -57,6 +58,8 @@ export interface RetentionOptions {
    * ids whose person is known. Unless given: those that stand in a row with a user id or another identifier.
    */
   readonly knownVisitors?: (duckdb: DuckDb) => Promise<string>;
+  /** The clock by which files were set aside; the given one unless it tells the end of the data. */
+  readonly wallClock?: Clock;
 }
 
 /** What a run took away, or would. */
@@ -72,6 +75,8 @@ export interface RetentionReport {
   readonly filesRewritten: number;
   readonly rejectedMessages: number;
   readonly rejectsFiles: number;
+  /** Files that were set aside, which nobody missed. */
+  readonly quarantinedFiles: number;
 }
 
 /**
@@ -82,7 +87,7 @@ export interface RetentionReport {
 export async function runRetention(
   store: Store,
   clock: Clock,
-  { dryRun = false, knownVisitors }: RetentionOptions = {},
+  { dryRun = false, knownVisitors, wallClock = clock }: RetentionOptions = {},
 ): Promise<RetentionReport> {
   const { policy } = readRetention(store);
   const now = clock.now();
@@ -103,6 +108,11 @@ export async function runRetention(
     })),
     filesRewritten: rewritten.length,
     ...dropRejected(store, keptFrom(policy.rejected, now), dryRun),
+    quarantinedFiles: dropQuarantined(
+      store,
+      keptFrom(policy.quarantined, wallClock.now()) ?? Number.NEGATIVE_INFINITY,
+      dryRun,
+    ),
   };
 }
 

@@ -41,6 +41,7 @@ const policySchema = z
     classes: z.record(z.string().regex(/^[a-z][a-z0-9_-]*$/), eventClass).default(DEFAULT_CLASSES),
     anonymous: duration.default("90 days"),
     rejected: duration.default("90 days"),
+    quarantined: duration.default("30 days"),
   })
   .superRefine(({ classes }, check) => {
     const seen = new Map<string, string>();
@@ -62,7 +63,7 @@ const policySchema = z
 /**
  * How long events are kept, counted from when they happened: by class of event names; `anonymous` for
  * events of visitors who never became known, whatever their class, but for orders; `rejected` for what
- * was refused, counted from when it came. What is in no class is kept.
+ * was refused, counted from when it came; `quarantined` for files that were set aside, counted from then. What is in no class is kept.
  */
 export type RetentionPolicy = z.infer<typeof policySchema>;
 

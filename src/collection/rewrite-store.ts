@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { type DuckDb, ServiceError, type Store } from "../base/index.ts";
 import { HISTORY_COLUMNS } from "./event.ts";
 import { flush, writeHistoryFile } from "./history-file-store.ts";
-import { historySql, type ManifestEntry, manifest, replaceHistoryFiles } from "./history-store.ts";
+import { historySql, type ManifestEntry, manifest } from "./history-store.ts";
+import { replaceHistoryFiles } from "./manifest-change-store.ts";
+import { originsOf } from "./origin-store.ts";
 import { deleteFilesNow, retiredFiles } from "./retired-store.ts";
 
 /** Which rows of the history, and what becomes of them. */
@@ -44,7 +46,9 @@ export async function rewriteHistory(
     const counts = await countPerFile(duckdb, store, [...names, ...retiredFiles(store)], rewrite);
     const replacements: { old: [ManifestEntry]; by: ManifestEntry | null }[] = [];
     for (const entry of entries.filter(({ name }) => counts.has(name))) {
-      replacements.push({ old: [entry], by: await rewriteFile(duckdb, store, entry, rewrite) });
+      const changed = counts.get(entry.name) ?? 0;
+      const by = await rewriteFile(duckdb, store, entry, rewrite, changed);
+      replacements.push({ old: [entry], by });
     }
     replaceHistoryFiles(store, replacements, { mayBeRead: false });
     deleteFilesNow(store, [...counts.keys()]);
@@ -97,6 +101,7 @@ async function rewriteFile(
   store: Store,
   entry: ManifestEntry,
   { where, set }: Rewrite,
+  rowsMeant: number,
 ): Promise<ManifestEntry | null> {
   const from = historySql(store, [entry.name]);
   const changes = Object.entries(set ?? {}).map(([column, sql]) => {
@@ -111,7 +116,11 @@ async function rewriteFile(
   const written = await writeHistoryFile(
     duckdb,
     store,
-    { name: nextName(entry.name), source, importRunId },
+    {
+      ...{ name: nextName(entry.name), source, importRunId },
+      ...(await originsOf(duckdb, store, [entry])),
+    },
+    changes.length > 0 ? entry.rows : entry.rows - rowsMeant,
     query,
   );
   return written === null ? null : { ...entry, ...written };

@@ -1,14 +1,8 @@
-import {
-  type DuckDb,
-  literal,
-  nextTurn,
-  type SqlValue,
-  type Store,
-  writeTransaction,
-} from "../base/index.ts";
+import { type DuckDb, literal, nextTurn, type SqlValue, type Store } from "../base/index.ts";
 import { writeHistory } from "./history-file-store.ts";
-import { addHistoryFile, historySql, importedFiles } from "./history-store.ts";
+import { historySql, importedFiles } from "./history-store.ts";
 import { resolvedThrough } from "./inbox-reader-store.ts";
+import { addHistoryFile, changeManifest } from "./manifest-change-store.ts";
 
 /** What a seal did; lines left out were in the history already, from a file. */
 export interface SealReport {
@@ -128,8 +122,10 @@ async function sealRange(store: Store, range: Range): Promise<SealReport> {
       name: `live-${padded(range.first)}-${padded(range.last)}.parquet`,
       source: sources.length === 1 ? (sources[0] ?? null) : null,
       importRunId: null,
+      imports: [],
+      mappings: {},
     });
-    writeTransaction(store.sqlite, () => {
+    changeManifest(store, () => {
       if (file !== null) {
         addHistoryFile(store, file, resolvedThrough(store.sqlite) >= range.last);
       }

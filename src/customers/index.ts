@@ -48,6 +48,7 @@ export {
   readProfile,
   type TimelineLine,
 } from "./profile-store.ts";
+export { type RebuildReport, rebuildDatabase } from "./rebuilding/index.ts";
 export { resolveAgain } from "./resolve-again-store.ts";
 export {
   createLiveResolver,

@@ -22,6 +22,7 @@ const KINDS: Readonly<Record<ErrorCode, { readonly status: number; readonly titl
   "too-large": { status: 413, title: "Too large" },
   overloaded: { status: 429, title: "Overloaded" },
   conflict: { status: 409, title: "Conflict" },
+  damaged: { status: 503, title: "Damaged" },
   "not-ready": { status: 503, title: "Not ready" },
   cancelled: { status: 503, title: "Cancelled" },
 };

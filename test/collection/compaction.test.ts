@@ -14,8 +14,8 @@ import {
   createWriteKey,
   historyFiles,
   historySummary,
-  removeUnlistedHistory,
   sealInbox,
+  setAsideUnlisted,
 } from "../../src/collection/index.ts";
 import { resolveCustomers } from "../../src/customers/index.ts";
 import { openOfflineStore, repurchaseService } from "../../src/features/index.ts";
@@ -168,12 +168,12 @@ describe("collection/compaction", () => {
       expect(report.filesRetired).to.equal(3);
       const [merged = ""] = historyFiles(store);
       expect(onDisk(store)).to.have.members([...old, merged]);
-      removeUnlistedHistory(store);
+      setAsideUnlisted(store, clock);
       expect(onDisk(store)).to.have.members([...old, merged]);
       // Sessions that begin later read the new file alone, and hold nothing up.
       const later = await store.openDuckDb();
       reader.close();
-      removeUnlistedHistory(store);
+      setAsideUnlisted(store, clock);
       expect(onDisk(store)).to.deep.equal([merged]);
       later.close();
     });
@@ -185,7 +185,7 @@ describe("collection/compaction", () => {
       const before = await historyRows(store, ALL);
       writeFileSync(join(store.path("history"), "merged-0123456789abcdef.parquet.partial"), "half");
       writeFileSync(join(store.path("history"), "merged-0123456789abcdef.parquet"), "unlisted");
-      removeUnlistedHistory(store);
+      setAsideUnlisted(store, clock);
       expect(onDisk(store)).to.deep.equal([...historyFiles(store)].sort());
       await compactHistory(store, { limits: MERGE_THREE });
       expect(await historyRows(store, ALL)).to.deep.equal(before);

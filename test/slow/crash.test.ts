@@ -16,8 +16,8 @@ import {
   historyFiles,
   historySummary,
   importFile,
-  removeUnlistedHistory,
   sealInbox,
+  setAsideUnlisted,
 } from "../../src/collection/index.ts";
 import { historyRows, linesByMessage } from "../support/live.ts";
 import { shopMapping } from "../support/shop.ts";
@@ -118,7 +118,7 @@ async function killAgainAndAgain(mode: Mode, folder: string, random: Random): Pr
 
 /** Seals, merges and clears up as the next writer does; afterwards what is on disk is what is visible. */
 async function recover(store: Store): Promise<void> {
-  removeUnlistedHistory(store);
+  setAsideUnlisted(store, systemClock);
   await sealInbox(store);
   await compactHistory(store);
   expect(readdirSync(store.path("history")).sort()).to.deep.equal([...historyFiles(store)].sort());

@@ -8,8 +8,8 @@ import {
   createWriteKey,
   historyFiles,
   importFile,
-  removeUnlistedHistory,
   sealInbox,
+  setAsideUnlisted,
 } from "../../src/collection/index.ts";
 import { orderCall } from "./live.ts";
 import { shopMapping } from "./shop.ts";
@@ -39,7 +39,7 @@ const say = (text: string): void => {
 async function asWriter(work: () => Promise<void>): Promise<void> {
   const release = acquireWriterLock(store);
   try {
-    removeUnlistedHistory(store);
+    setAsideUnlisted(store, systemClock);
     await work();
   } finally {
     release();

@@ -176,7 +176,8 @@ function addHistory(store: Store): void {
   store.sqlite.exec(
     `INSERT INTO source VALUES ('shop', '${JSON.stringify(segmentMapping("shop"))}', 0);
      INSERT INTO import_run VALUES ('run', 'shop', 'f', 'c', 'occurred', 10, 10, 0, 0, NULL, 0);
-     INSERT INTO history_file VALUES ('a', 'shop', 'run', 7, 0, ${AS_OF - 2 * DAY_MS}, ${AS_OF}, 1),
+     INSERT INTO history_file (name, source, import_run_id, row_count, first_occurred_at, last_occurred_at, last_known_at, is_resolved)
+     VALUES ('a', 'shop', 'run', 7, 0, ${AS_OF - 2 * DAY_MS}, ${AS_OF}, 1),
                                      ('b', 'shop', 'run', 3, 0, ${AS_OF - DAY_MS}, ${AS_OF}, 1)`,
   );
 }

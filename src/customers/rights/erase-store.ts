@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, openStoreKey, type Store, toIso, writeTransaction } from "../../base/index.ts";
-import { addTombstones, listBackups, removeUnlistedHistory } from "../../collection/index.ts";
+import { addTombstones, listBackups, setAsideUnlisted } from "../../collection/index.ts";
 import type { Identifier } from "../identity-rules.ts";
 import { resolveCustomers, resolveInbox, writeIdentity } from "../resolve-store.ts";
 import { eraseRows, type TableErasure } from "./erase-rows-store.ts";
@@ -106,7 +106,7 @@ async function finish(
   id: string,
   { modelsFolder, onStep }: ErasureOptions,
 ): Promise<SignedReceipt> {
-  removeUnlistedHistory(store);
+  setAsideUnlisted(store, clock);
   const { person } = readPlan(store, id);
   const found = await findInHistory(store, person);
   note(store, id, (plan) => withHistory(plan, found));
