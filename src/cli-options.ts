@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { messageOf, ServiceError } from "./base/index.ts";
+import { namingDamage } from "./collection/index.ts";
 import { readConfig } from "./config.ts";
 import { isWindow, windowMs } from "./features/index.ts";
 import { openService, type Service } from "./service.ts";
@@ -59,7 +60,7 @@ export async function withService<T>(
     quiet: options.json === true,
   });
   try {
-    return await work(service);
+    return await namingDamage(service.store, () => work(service));
   } finally {
     service.close();
   }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { messageOf, openStoreKey, ServiceError, systemClock, toIso } from "./base/index.ts";
 import { answer, withService } from "./cli-options.ts";
-import { countTombstones, liftTombstone, makeBackup } from "./collection/index.ts";
+import { countTombstones, liftTombstone, makeBackup, verifyBackup } from "./collection/index.ts";
 import { readConfig } from "./config.ts";
 import {
   listErasures,
@@ -11,7 +11,6 @@ import {
   type SignedReceipt,
   verifyReceipt,
 } from "./customers/index.ts";
-import { asWriter } from "./service.ts";
 import { table } from "./text.ts";
 
 interface Flags {
@@ -122,25 +121,49 @@ function addTombstones(program: Command): void {
     });
 }
 
+interface BackupFlags extends Flags {
+  readonly verify?: boolean;
+  readonly key: boolean;
+}
+
 function addBackup(program: Command): void {
   program
     .command("backup")
-    .description("copy the store into a new folder, and put the copy on record")
+    .description("copy the store with its models into a new folder, and put the copy on record")
     .argument("<folder>", "a new or empty folder outside of the store")
+    .option("--no-key", "leave out the store's key, to be kept elsewhere; restoring may need it")
+    .option("--verify", "check every file of a backup that was made, by its checksum")
     .option("--json", "answer as JSON")
-    .action(async (folder: string, options: Flags, command: Command) => {
-      await withService(command, options, (service) =>
-        asWriter(service, () => {
-          const backup = makeBackup(service.store, service.clock, folder);
-          answer(
-            options,
-            { ...backup, madeAt: toIso(backup.madeAt) },
-            () => `${backup.files} history files, ${backup.rows} event lines: ${backup.folder}`,
-          );
-          return Promise.resolve();
-        }),
-      );
+    .action(async (folder: string, options: BackupFlags, command: Command) => {
+      if (options.verify === true) {
+        await verify(folder, options);
+        return;
+      }
+      await withService(command, options, async ({ store, clock, config }) => {
+        const backup = await makeBackup(store, clock, folder, {
+          modelsFolder: config.modelsFolder,
+          withKey: options.key,
+        });
+        answer(
+          options,
+          { ...backup, madeAt: toIso(backup.madeAt) },
+          () => `${backup.files} history files, ${backup.rows} event lines: ${backup.folder}`,
+        );
+      });
     });
+}
+
+async function verify(folder: string, options: BackupFlags): Promise<void> {
+  const { manifest, bytes, damaged } = await verifyBackup(folder);
+  const { madeAt, files, rows } = manifest;
+  answer(options, { madeAt, files: files.length, bytes, rows, damaged }, () =>
+    damaged.length === 0
+      ? `whole: ${files.length} files of ${madeAt}, ${rows} event lines`
+      : damaged.map(({ file, damage }) => `${file}: ${damage}`).join("\n"),
+  );
+  if (damaged.length > 0) {
+    throw new ServiceError("damaged", `${damaged.length} files of the backup are damaged`);
+  }
 }
 
 function addRestore(program: Command): void {
@@ -149,11 +172,16 @@ function addRestore(program: Command): void {
     .description("make a store (--store, a new folder) of a backup, without those erased since")
     .argument("<folder>", "the backup")
     .option("--tombstones-of <folder>", "the store that was in use, whose tombstones count")
+    .option("--key <file>", "the store's key, where the backup was made with --no-key")
     .option("--without-tombstones", "there is no such store any more: whoever was erased is back")
     .action(
       async (
         folder: string,
-        options: { readonly tombstonesOf?: string; readonly withoutTombstones?: boolean },
+        options: {
+          readonly tombstonesOf?: string;
+          readonly withoutTombstones?: boolean;
+          readonly key?: string;
+        },
         command: Command,
       ) => {
         if ((options.tombstonesOf === undefined) !== (options.withoutTombstones === true)) {
@@ -169,6 +197,7 @@ function addRestore(program: Command): void {
           backup: folder,
           target: config.storeFolder,
           former: options.tombstonesOf ?? null,
+          key: options.key ?? null,
           modelsFolder: config.modelsFolder,
         });
         process.stdout.write(

@@ -11,7 +11,12 @@ import {
   ServiceError,
   systemEvery,
 } from "./base/index.ts";
-import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
+import {
+  compactHistory,
+  openSlowVerification,
+  resolvedThrough,
+  sealInbox,
+} from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
@@ -33,6 +38,8 @@ export interface RunningServer {
 const SEAL_INTERVAL_MS = 60_000;
 const RESOLVE_INTERVAL_MS = 50;
 const CHECKPOINT_INTERVAL_MS = 10_000;
+/** A history file each time, so that damage is found before somebody needs the file. */
+const VERIFY_INTERVAL_MS = 300_000;
 
 /** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken. */
 export async function startServer(
@@ -69,6 +76,7 @@ export async function startServer(
   const seal = sealing(background, resolveWaiting);
   const materialise = materialising(background, resolveWaiting);
   const stopSealing = every(SEAL_INTERVAL_MS, () => void seal().then(materialise));
+  const stopVerifying = every(VERIFY_INTERVAL_MS, verifying(service));
   const checkpointer = openCheckpointer(store.sqlite);
   const stopCheckpoints = every(CHECKPOINT_INTERVAL_MS, () => void checkpointer.run());
   const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(load, resolve));
@@ -84,6 +92,7 @@ export async function startServer(
         server.closeIdleConnections();
       });
       stopResolving();
+      stopVerifying();
       stopCheckpoints();
       await checkpointer.close();
       resolveWaiting();
@@ -161,6 +170,37 @@ function materialising(
     });
   };
   return Object.assign(start, { ended: async () => running });
+}
+
+/** Checks the history file by file, and tells in health what is damaged. */
+function verifying({ store, logger, problems }: Service): () => void {
+  const verifyNext = openSlowVerification(store);
+  let isRunning = false;
+  const run = async (): Promise<void> => {
+    try {
+      const damaged = await verifyNext();
+      const said = damaged.map(({ file, damage }) => `${file}: ${damage}`).join("; ");
+      if (said === "") {
+        problems.clear("damaged-history");
+      } else {
+        problems.report(
+          "damaged-history",
+          `${said}; put it back from a backup, then run herkoop doctor`,
+        );
+        logger.error({ damaged }, "history files are damaged");
+      }
+    } catch (error) {
+      logger.error({ reason: messageOf(error) }, "history not verified");
+    }
+  };
+  return () => {
+    if (!isRunning) {
+      isRunning = true;
+      void run().finally(() => {
+        isRunning = false;
+      });
+    }
+  };
 }
 
 /** Resolves the next live lines; what fails waits for the next time, and is told once. */

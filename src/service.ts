@@ -15,6 +15,7 @@ import {
 import {
   defaultAsOf,
   hasLiveEvents,
+  namingDamage,
   noteRetention,
   type RetentionReport,
   resolvedThrough,
@@ -81,7 +82,7 @@ export async function asWriter<T>(service: Service, work: () => Promise<T>): Pro
   try {
     setAsideUnlisted(service.store, service.clock);
     await resumeErasures(service.store, service.clock, service.config);
-    return await work();
+    return await namingDamage(service.store, work);
   } finally {
     release();
   }

@@ -170,11 +170,19 @@ function appendValue(appender: Appender, value: SqlValue): void {
   }
 }
 
+/** The engine could not do what a statement asks: a fault of ours, or a file that can't be read. */
+export class DuckDbError extends Error {
+  constructor(sql: string, cause: unknown) {
+    super(`DuckDB: ${messageOf(cause)}\nin: ${sql.slice(0, 4000)}`, { cause });
+    this.name = "DuckDbError";
+  }
+}
+
 async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new Error(`DuckDB: ${messageOf(error)}\nin: ${sql.slice(0, 4000)}`, { cause: error });
+    throw new DuckDbError(sql, error);
   }
 }
 

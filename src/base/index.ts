@@ -10,7 +10,15 @@ export {
 } from "./calendar.ts";
 export { type Checkpointer, openCheckpointer } from "./checkpoint.ts";
 export { type Clock, fixedClock, systemClock, toIso } from "./clock.ts";
-export { type DuckDb, literal, openDuckDb, quoted, type SqlRow, type SqlValue } from "./duckdb.ts";
+export {
+  type DuckDb,
+  DuckDbError,
+  literal,
+  openDuckDb,
+  quoted,
+  type SqlRow,
+  type SqlValue,
+} from "./duckdb.ts";
 export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
 export { type Every, systemEvery } from "./every.ts";
 export { findSpark, SPARK_VERSION, type Spark, type SparkSettings } from "./find-spark.ts";
@@ -41,6 +49,8 @@ export {
   writeStatement,
 } from "./spark-text.ts";
 export {
+  checkDatabaseFile,
+  openDatabaseFile,
   openReader,
   readSnapshot,
   type Sqlite,

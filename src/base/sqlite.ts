@@ -50,6 +50,26 @@ export function openReader(sqlite: Sqlite): Sqlite {
   return reader;
 }
 
+/** A database file that nobody writes, such as a copy, to be read. Close it after use. */
+export function openDatabaseFile(file: string): Sqlite {
+  return new Database(file, { readonly: true, fileMustExist: true });
+}
+
+/** What is wrong with a database file that nobody writes; undefined where all of it can be read. */
+export function checkDatabaseFile(file: string): string | undefined {
+  try {
+    const database = openDatabaseFile(file);
+    try {
+      const fault = database.pragma("quick_check(1)", { simple: true });
+      return fault === "ok" ? undefined : String(fault);
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /**
  * Commits without waiting for the disk, where what is written can be made again or is flushed before anybody
  * is told of it (`Store.flush`).

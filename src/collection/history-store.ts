@@ -87,7 +87,12 @@ export function historyFiles(store: Store, which: "all" | "unresolved" = "all"):
 
 /** The manifest: every visible file, in order. */
 export function manifest(store: Store): ManifestEntry[] {
-  return store.sqlite
+  return readManifest(store.sqlite);
+}
+
+/** The manifest in a database, such as a copy. */
+export function readManifest(sqlite: Sqlite): ManifestEntry[] {
+  return sqlite
     .prepare<[], Omit<ManifestEntry, "isResolved"> & { readonly isResolved: number }>(
       `SELECT rowid AS position, name, source, import_run_id AS importRunId, row_count AS rows,
               first_occurred_at AS firstOccurredAt, last_occurred_at AS lastOccurredAt,

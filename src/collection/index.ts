@@ -6,7 +6,8 @@ export {
   listBackups,
   makeBackup,
   takeTombstones,
-} from "./backup-store.ts";
+  verifyBackup,
+} from "./backup/index.ts";
 export {
   type Collector,
   type CollectRequest,
@@ -74,7 +75,7 @@ export {
 } from "./key-store.ts";
 export { learnImports } from "./known-import-store.ts";
 export { personOf, personSql, writtenAs } from "./line-person.ts";
-export { continueGeneration, listInFolder } from "./manifest-change-store.ts";
+export { becomeNewStore, continueGeneration, listInFolder } from "./manifest-change-store.ts";
 export { EVERY_PRODUCT, type Mapping, parseMapping, readMapping } from "./mapping.ts";
 export { forgetMessages } from "./message-store.ts";
 export { recordByOperator } from "./operator-store.ts";
@@ -127,6 +128,7 @@ export { setAsideUnlisted, unlistedFiles } from "./unlisted-store.ts";
 export {
   type Damage,
   knownDamage,
+  namingDamage,
   openSlowVerification,
   type Verification,
   verifyHistory,

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   raiseGeneration,
   readIdentity,
@@ -112,4 +113,10 @@ export function continueGeneration(store: Store): void {
   store.sqlite
     .prepare("UPDATE store_identity SET store_id = ?, generation = ?")
     .run(storeId, generation + 1);
+}
+
+/** Makes a copy of a store one of its own, so that the database of the one is refused in the folder of the other. */
+export function becomeNewStore(store: Store): void {
+  store.sqlite.prepare("UPDATE store_identity SET store_id = ?").run(randomUUID());
+  listInFolder(store);
 }

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type DuckDb, literal, type Store } from "../base/index.ts";
+import { type DuckDb, DuckDbError, literal, ServiceError, type Store } from "../base/index.ts";
 import { checksumOf } from "./checksum.ts";
 import { type ManifestEntry, manifest } from "./history-store.ts";
 
@@ -127,4 +127,24 @@ export function knownDamage(store: Store): Damage[] {
   return manifest(store).flatMap(({ name, damage }) =>
     damage === null ? [] : [{ file: `history/${name}`, damage }],
   );
+}
+
+/**
+ * Does work that reads the history. Where the engine fails, every file is checked, and a damaged one is what the error names:
+ * throws `damaged` then, and else what the work threw.
+ */
+export async function namingDamage<T>(store: Store, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { damaged } = error instanceof DuckDbError ? await verifyHistory(store) : { damaged: [] };
+    if (damaged.length === 0) {
+      throw error;
+    }
+    throw new ServiceError(
+      "damaged",
+      `${damaged.map(({ file, damage }) => `${file} is damaged: ${damage}`).join("; ")}; put it back from a backup, then run herkoop doctor`,
+      { cause: error },
+    );
+  }
 }

@@ -79,7 +79,10 @@ describe("erasing a person who was everywhere", () => {
     folder = mkdtempSync(join(tmpdir(), "herkoop-test-"));
     store = await openStore(join(folder, "store"));
     await plant(store, folder);
-    makeBackup(store, plantedClock, join(folder, "backup"));
+    await makeBackup(store, plantedClock, join(folder, "backup"), {
+      modelsFolder: OPTIONS.modelsFolder,
+      withKey: true,
+    });
     tracesBefore = await tracesIn(store);
     evasBefore = await historyRows(store, EVAS);
     number = findCustomer(store, jan).id;
@@ -235,7 +238,7 @@ describe("erasing a person who was everywhere", () => {
   });
 
   it("erases them again from a backup that is restored", async () => {
-    const request = { backup: join(folder, "backup"), former: store.folder, ...OPTIONS };
+    const request = { backup: join(folder, "backup"), former: store.folder, key: null, ...OPTIONS };
     const target = join(folder, "restored");
     const receipts = await restoreBackup(plantedClock, { ...request, target });
     expect(receipts).to.have.length(1);

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { literal, type Store, writeTransaction } from "../../base/index.ts";
+import { DuckDbError, literal, type Store, writeTransaction } from "../../base/index.ts";
 
 const SNAPSHOT = /^identity-\d+\.parquet$/;
 
@@ -40,7 +40,7 @@ export async function keepNumbers(store: Store): Promise<number> {
       }
     }
   } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith("DuckDB")) {
+    if (!(error instanceof DuckDbError)) {
       throw error;
     }
     // A damaged snapshot: customers get new numbers.
