@@ -146,7 +146,7 @@ export function getAudience(store: Store, name: string): Audience {
   const found = audiences.find((audience) => audience.name === name);
   if (found === undefined) {
     throw new ServiceError(
-      audiences.length === 0 ? "not-ready" : "not-found",
+      "not-found",
       audiences.length === 0
         ? 'no audience is published yet: run "herkoop audiences --refresh"'
         : `there is no audience "${name}"; there are ${audiences[0]?.name ?? ""} to ${audiences[audiences.length - 1]?.name ?? ""}`,
