@@ -123,7 +123,7 @@ async function inflate(sent: Buffer, upload: Upload, identifyAt: IdentifyAt): Pr
 }
 
 function parseJson(text: Buffer): unknown {
-  const { depth, values } = shapeOf(text);
+  const { depth, values } = shapeOf(text, DEPTH_MAX);
   if (values > VALUES_MAX) {
     throw new ServiceError("too-large", `body: expected at most ${VALUES_MAX} values`, {
       field: "body",
