@@ -71,18 +71,16 @@ type IdentifyAt = (start: () => Buffer) => void;
 async function gather(stream: Readable, upload: Upload, identifyAt: IdentifyAt): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    let bytes = 0;
     const stop = (error: unknown): void => {
       stream.off("data", onData);
       reject(error instanceof Error ? error : new Error(messageOf(error)));
     };
     const onData = (chunk: Buffer): void => {
       try {
-        if (!upload.isKnown && bytes + chunk.length > upload.bytesMax) {
+        if (!upload.isKnown && !upload.fits(chunk.length)) {
           identifyAt(() => Buffer.concat([...chunks, chunk]).subarray(0, upload.bytesMax));
         }
         upload.take(chunk.length);
-        bytes += chunk.length;
         chunks.push(chunk);
       } catch (error) {
         stop(error);

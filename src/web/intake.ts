@@ -11,6 +11,8 @@ export interface Upload {
   /** The most bytes this body may hold, sent and inflated together. */
   readonly bytesMax: number;
   readonly isKnown: boolean;
+  /** Whether so many bytes more stay within `bytesMax`. */
+  fits(bytes: number): boolean;
   /** Counts bytes in. Throws `too-large` beyond the body's limit, `overloaded` where the sender's share is used up. */
   take(bytes: number): void;
   /** Names the sender of what came from an unknown one so far; its limits hold from here. Throws as `take`. */
@@ -144,6 +146,7 @@ export function createIntake(bytesMax: number, every: Every): Intake {
       get isKnown() {
         return !one.share.isUnknown;
       },
+      fits: (bytes) => one.held + bytes <= limit,
       take: (bytes) => {
         one.idleTicks = 0;
         refuseBeyond(limit, one.held + bytes);
