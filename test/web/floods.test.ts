@@ -109,12 +109,12 @@ describe("a flood with the public key of a page", () => {
       ({ url, public: key }) =>
         holdBodies(url, { count: 3, announce: 512 * KIB, headers: basic(key) }),
       async ({ second }, held) => {
-        let isOver = false;
+        const over = { isSo: false };
         const statuses = Promise.all(held.map(({ status }) => status)).finally(() => {
-          isOver = true;
+          over.isSo = true;
         });
         // What is on its way may arrive after the first seconds.
-        while (!isOver) {
+        while (!over.isSo) {
           second();
           await new Promise((resolve) => setImmediate(resolve));
         }
