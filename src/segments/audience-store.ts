@@ -143,7 +143,7 @@ export function listAudiences(store: Store, kind?: AudienceKind): Audience[] {
 /** Names that every publication brings; before the first, these are not ready, and others are not there. */
 const PUBLISHED_NAMES = /^(?:retargeting-pool|repurchase-\d{4}-W\d{2})$/;
 
-/** A current audience by name. Throws `not-found`, naming those there are. */
+/** A current audience by name. Throws `not-found`, naming those there are, or `not-ready` before the first publication. */
 export function getAudience(store: Store, name: string): Audience {
   const audiences = listAudiences(store);
   const found = audiences.find((audience) => audience.name === name);
