@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { toIso } from "./base/index.ts";
 import { wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
+import { readHostNames } from "./config.ts";
 import { countCustomers } from "./customers/index.ts";
 import { findChampion, MODEL_NAMES } from "./models/index.ts";
 import { currentRun } from "./predictions/index.ts";
@@ -11,10 +12,12 @@ import { startServer } from "./server.ts";
 import { type Service, trainingContext } from "./service.ts";
 import { runMainJob } from "./start.ts";
 import { audienceTable } from "./text.ts";
+import { isLoopback } from "./web/index.ts";
 
 interface ServeFlags {
   readonly host?: string;
   readonly port?: number;
+  readonly allowedHost?: readonly string[];
 }
 
 /** Commands that serve: start (the main job first), serve. */
@@ -50,15 +53,29 @@ function withAddress(command: Command): Command {
       "--port <number>",
       "the port (also HERKOOP_PORT; 8080; 0 for any free one)",
       wholeNumber(0),
+    )
+    .option(
+      "--allowed-host <name>",
+      "a name under which the API may be asked, besides this machine's own; repeat it for more (also HERKOOP_ALLOWED_HOSTS, separated by commas)",
+      (name: string, before: readonly string[] | undefined) => [
+        ...(before ?? []),
+        ...readHostNames([name], "--allowed-host"),
+      ],
     );
 }
 
 async function serve(service: Service, options: ServeFlags): Promise<void> {
+  const host = options.host ?? service.config.host;
   const server = await startServer(
-    service,
-    options.host ?? service.config.host,
+    withAllowedHosts(service, options.allowedHost ?? []),
+    host,
     options.port ?? service.config.port,
   );
+  if (!isLoopback(host)) {
+    process.stderr.write(
+      `warning: ${host} is reached from other machines, and reading needs no key: whoever reaches it reads every customer. Put a proxy with access control in front, or listen on 127.0.0.1.\n`,
+    );
+  }
   process.stdout.write(
     [
       `Herkoop serves at ${server.url}`,
@@ -72,6 +89,11 @@ async function serve(service: Service, options: ServeFlags): Promise<void> {
   );
   await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
   await server.close();
+}
+
+function withAllowedHosts(service: Service, more: readonly string[]): Service {
+  const { config } = service;
+  return { ...service, config: { ...config, allowedHosts: [...config.allowedHosts, ...more] } };
 }
 
 /** What the main job came to, on one page. */

@@ -18,8 +18,12 @@ import { addServeCommands } from "./cli-serve.ts";
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   "invalid-input": 2,
   unauthorized: 2,
+  forbidden: 2,
+  misdirected: 2,
+  "method-not-allowed": 2,
   "too-large": 2,
   overloaded: 3,
+  "timed-out": 3,
   "not-ready": 3,
   conflict: 4,
   damaged: 6,

@@ -9,6 +9,7 @@ const environment = z.object({
   HERKOOP_MODELS: z.string().min(1).optional(),
   HERKOOP_HOST: z.string().min(1).default("127.0.0.1"),
   HERKOOP_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  HERKOOP_ALLOWED_HOSTS: z.string().default(""),
   HERKOOP_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("warn"),
   HERKOOP_SPARK_PYTHON: z.string().min(1).default("python3"),
   // A variable that is set to nothing is as good as none to Spark's own scripts.
@@ -22,6 +23,8 @@ export interface Config {
   readonly modelsFolder: string;
   readonly host: string;
   readonly port: number;
+  /** Names under which the API may be asked, besides those of this machine itself. */
+  readonly allowedHosts: readonly string[];
   readonly logLevel: string;
   readonly spark: SparkSettings;
 }
@@ -52,12 +55,32 @@ export function readConfig(overrides: { readonly store?: string } = {}): Config 
       settings.HERKOOP_MODELS === undefined ? besideStore : resolve(settings.HERKOOP_MODELS),
     host: settings.HERKOOP_HOST,
     port: settings.HERKOOP_PORT,
+    allowedHosts: readHostNames(settings.HERKOOP_ALLOWED_HOSTS.split(","), "HERKOOP_ALLOWED_HOSTS"),
     logLevel: settings.HERKOOP_LOG_LEVEL,
     spark: {
       sparkHome: settings.SPARK_HOME === "" ? undefined : settings.SPARK_HOME,
       sparkPython: settings.HERKOOP_SPARK_PYTHON,
     },
   };
+}
+
+const HOST_NAME = /^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])$/;
+
+/** Names of hosts in lower case, without empty ones. Throws `invalid-input` naming the field. */
+export function readHostNames(given: readonly string[], field: string): string[] {
+  return given
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "")
+    .map((name) => {
+      if (!HOST_NAME.test(name)) {
+        throw new ServiceError(
+          "invalid-input",
+          `${field}: expected names of hosts such as events.example.com, without scheme, port and path; got "${name}"`,
+          { field },
+        );
+      }
+      return name;
+    });
 }
 
 /** The shipped sample: its file and its mapping. Throws `not-found` where it was removed. */

@@ -55,7 +55,18 @@ export async function startServer(
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
   const resolve = resolving(service, online, intent);
   const server = createHttpServer(
-    createApp({ store, clock, logger, resolveWaiting: resolve, online, intent, every, problems }),
+    createApp({
+      store,
+      clock,
+      logger,
+      allowedHosts: [...service.config.allowedHosts, host],
+      privateFolders: [modelsFolder],
+      resolveWaiting: resolve,
+      online,
+      intent,
+      every,
+      problems,
+    }),
   );
   let isClosing = false;
   server.on("request", (_request, response) => {

@@ -1,4 +1,4 @@
-import { type Clock, type Store, withoutWaiting } from "../base/index.ts";
+import { type Clock, ServiceError, type Store, withoutWaiting } from "../base/index.ts";
 import { eventLines } from "./event-lines.ts";
 import { type Arrival, type ArrivedBatch, type Novelty, openInbox } from "./inbox-store.ts";
 import { learnImports, openPendingImports } from "./known-import-store.ts";
@@ -8,6 +8,7 @@ import {
   NESTED_TOO_DEEP,
   parseSegmentEvent,
   type Refusal,
+  sharedContextBytes,
 } from "./segment-event.ts";
 import { NO_RULES, type SourceRules } from "./source-rules.ts";
 
@@ -20,7 +21,7 @@ export interface MessageResult {
 }
 
 /** Calls as they came, and what the request and its key say of all of them. */
-export interface CollectRequest extends Omit<Envelope, "receivedAt" | "rules" | "isClaim"> {
+export interface CollectRequest extends Pick<Envelope, "sentAt" | "context" | "type"> {
   readonly source: string;
   readonly calls: readonly unknown[];
   /** None of its own unless given. */
@@ -31,7 +32,10 @@ export interface CollectRequest extends Omit<Envelope, "receivedAt" | "rules" | 
 
 /** Takes calls in. */
 export interface Collector {
-  /** Resolves once every accepted message is durable; a result per call, in their order. */
+  /**
+   * Resolves once every accepted message is durable; a result per call, in their order. Throws `too-large` where the
+   * calls are more than 4 MB with the context they share.
+   */
   collect(request: CollectRequest): Promise<readonly MessageResult[]>;
 }
 
@@ -68,11 +72,19 @@ export function createCollector(store: Store, clock: Clock): Collector {
     }
   };
   const knowImports = openKnownImports(store);
+  const sameInstantOf = countingSame();
   return {
     collect: async ({ source, calls, rules = NO_RULES, isClaim = false, ...said }) => {
+      const contextBytes = sharedContextBytes(said.context);
+      refuseMultiplied(calls.length, contextBytes);
       await knowImports(source);
       const receivedAt = clock.now();
-      const envelope = { ...said, receivedAt, rules, isClaim };
+      const sameInstant = sameInstantOf(receivedAt);
+      const repeats = new Map<string, number>();
+      const envelope = {
+        ...said,
+        ...{ receivedAt, rules, isClaim, contextBytes, sameInstant, repeats },
+      };
       const arrivals = calls.map((call) => arrivalOf(call, envelope));
       const isNew = await new Promise<Novelty[number]>((resolve, reject) => {
         if (waiting.length === 0) {
@@ -83,6 +95,30 @@ export function createCollector(store: Store, clock: Clock): Collector {
       return arrivals.map((arrival, index) => resultOf(arrival, isNew[index] ?? false));
     },
   };
+}
+
+/** How often in a row the same number was given before. */
+function countingSame(): (value: number) => number {
+  let last = Number.NaN;
+  let times = 0;
+  return (value) => {
+    times = value === last ? times + 1 : 0;
+    last = value;
+    return times;
+  };
+}
+
+const SHARED_CONTEXT_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Each call is kept with the context; one that is nested too deep is not kept. */
+function refuseMultiplied(calls: number, contextBytes: number): void {
+  if (contextBytes !== Infinity && calls * contextBytes > SHARED_CONTEXT_BYTES_MAX) {
+    throw new ServiceError(
+      "too-large",
+      `context: expected at most ${SHARED_CONTEXT_BYTES_MAX} bytes, counted once for each call that shares it`,
+      { field: "context" },
+    );
+  }
 }
 
 /** Rows of imports that a request waits for; more are learned while requests go on. */

@@ -56,6 +56,12 @@ export interface Envelope {
   readonly receivedAt: number;
   readonly sentAt?: unknown;
   readonly context?: unknown;
+  /** What the shared context adds to each call that has none of its own; see sharedContextBytes. */
+  readonly contextBytes?: number;
+  /** How many requests were read at the same millisecond before it. */
+  readonly sameInstant?: number;
+  /** How often each content without a message id came in this request so far; reading a call adds to it. */
+  readonly repeats?: Map<string, number>;
   /** The call that the address names, which counts more than the body's `type`. */
   readonly type?: EventType;
   readonly rules: SourceRules;
@@ -63,7 +69,7 @@ export interface Envelope {
   readonly isClaim: boolean;
 }
 
-/** The reason of a call that can't be written as JSON again. */
+/** The reason of a call that is nested more than 100 deep. */
 export const NESTED_TOO_DEEP = "nested too deep";
 
 const EVENT_BYTES_MAX = 32_768;
@@ -85,17 +91,17 @@ interface Call extends PersonalParts {
 /**
  * Reads one call. Lenient where SDKs differ (numbers as ids, [] for {}, unknown fields are ignored);
  * else it is refused with the first field at fault and what was expected. A call without a message
- * id gets one from its content, so that a repeat is known as one.
+ * id gets one from its content (contentId).
  */
 export function parseSegmentEvent(given: unknown, envelope: Envelope): SegmentEvent | Refusal {
-  const shape = refuseShape(given);
+  const shape = refuseShape(given, envelope);
   if (shape !== undefined || !isObject(given)) {
-    const reason = shape ?? "expected an object";
-    return { messageId: messageIdOf(given), field: "event", reason };
+    const fault = shape ?? { field: "event", reason: "expected an object" };
+    return { messageId: messageIdOf(given), ...fault };
   }
   const faults: Fault[] = [];
   const call = readCall(given, envelope, faults);
-  const messageId = call.messageId ?? contentId(given, call, envelope.receivedAt);
+  const messageId = call.messageId ?? contentId(given, call, envelope);
   const [fault] = faults;
   if (fault !== undefined) {
     return { messageId: messageIdOf(given), ...fault };
@@ -160,19 +166,30 @@ function eventOf(call: Call, messageId: string, envelope: Envelope): SegmentEven
   };
 }
 
-/** Why something is no call at all, whatever it holds. */
-function refuseShape(given: unknown): string | undefined {
-  if (jsonBytesAtMost(given) <= EVENT_BYTES_MAX) {
+/** Why something is no call at all, whatever it holds; the shared context counts where it has none of its own. */
+function refuseShape(given: unknown, { contextBytes = 0 }: Envelope): Fault | undefined {
+  const shared = isObject(given) && (given["context"] ?? null) === null ? contextBytes : 0;
+  const atMost = jsonBytesAtMost(given) + shared;
+  if (atMost <= EVENT_BYTES_MAX) {
     return undefined;
   }
-  const text = jsonOf(given);
-  if (text === undefined) {
-    return NESTED_TOO_DEEP;
+  if (atMost === Infinity) {
+    return { field: shared === Infinity ? "context" : "event", reason: NESTED_TOO_DEEP };
   }
+  const text = JSON.stringify(given);
   // A character is at most three bytes.
-  return text.length * 3 > EVENT_BYTES_MAX && Buffer.byteLength(text) > EVENT_BYTES_MAX
-    ? `larger than ${EVENT_BYTES_MAX} bytes as JSON`
+  return text.length * 3 + shared > EVENT_BYTES_MAX &&
+    Buffer.byteLength(text) + shared > EVENT_BYTES_MAX
+    ? { field: "event", reason: `larger than ${EVENT_BYTES_MAX} bytes as JSON` }
     : undefined;
+}
+
+/** Bytes of a shared context as JSON; infinite where it is nested more than 100 deep. */
+export function sharedContextBytes(context: unknown): number {
+  if (context === undefined || jsonBytesAtMost(context) === Infinity) {
+    return context === undefined ? 0 : Infinity;
+  }
+  return Buffer.byteLength(JSON.stringify(context));
 }
 
 /** Whether a call was refused. */
@@ -240,33 +257,30 @@ function withoutTraits(context: JsonObject): JsonObject {
 }
 
 /**
- * The id of a call that has none. A retry is sent later and is the same call, as far as its own time
- * tells; without a time, the same again is said again.
+ * The id of a call that has none: a hash of its content without `sentAt`.
+ *
+ * A call with a time of its own has the same id whenever it comes, so a request that is sent again counts once. Calls
+ * of one request that are the same in everything are as many events: the second and later ones add their number
+ * among them, which is the same again when the request is. In two requests they are one event: that the first one
+ * was sent again is likelier than that a client did the same twice within its clock's millisecond. A call
+ * without a time is new each time it comes: its id adds when that was.
  */
-function contentId(raw: JsonObject, call: Call, receivedAt: number): string {
+function contentId(raw: JsonObject, call: Call, envelope: Envelope): string {
   const isTimed = call.timestamp !== null || call.originalTimestamp !== null;
-  const content = JSON.stringify([
-    call.type,
-    { ...raw, sentAt: null },
-    ...(isTimed ? [] : [receivedAt]),
-  ]);
-  return createHash("sha256").update(content).digest("hex").slice(0, 40);
+  const { receivedAt, sameInstant = 0, repeats } = envelope;
+  const arrival = sameInstant === 0 ? [receivedAt] : [receivedAt, sameInstant];
+  const id = hashOf([call.type, { ...raw, sentAt: null }, ...(isTimed ? [] : arrival)]);
+  const before = repeats?.get(id) ?? 0;
+  repeats?.set(id, before + 1);
+  return before === 0 ? id : hashOf([id, before]);
+}
+
+function hashOf(content: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 40);
 }
 
 function messageIdOf(given: unknown): string | null {
   return isObject(given)
     ? readText(given["messageId"], "messageId", [], MESSAGE_ID_LENGTH_MAX)
     : null;
-}
-
-/** Undefined where it is nested deeper than it can be written. */
-function jsonOf(given: unknown): string | undefined {
-  try {
-    return JSON.stringify(given);
-  } catch (error) {
-    if (error instanceof RangeError) {
-      return undefined;
-    }
-    throw error;
-  }
 }

@@ -140,13 +140,17 @@ export function listAudiences(store: Store, kind?: AudienceKind): Audience[] {
     }));
 }
 
-/** A current audience by name. Throws `not-found`, naming those there are. */
+/** Names that every publication brings; before the first, these are not ready, and others are not there. */
+const PUBLISHED_NAMES = /^(?:retargeting-pool|repurchase-\d{4}-W\d{2})$/;
+
+/** A current audience by name. Throws `not-found`, naming those there are, or `not-ready` before the first publication. */
 export function getAudience(store: Store, name: string): Audience {
   const audiences = listAudiences(store);
   const found = audiences.find((audience) => audience.name === name);
   if (found === undefined) {
+    const willCome = audiences.length === 0 && PUBLISHED_NAMES.test(name);
     throw new ServiceError(
-      audiences.length === 0 ? "not-ready" : "not-found",
+      willCome ? "not-ready" : "not-found",
       audiences.length === 0
         ? 'no audience is published yet: run "herkoop audiences --refresh"'
         : `there is no audience "${name}"; there are ${audiences[0]?.name ?? ""} to ${audiences[audiences.length - 1]?.name ?? ""}`,

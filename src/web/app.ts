@@ -1,10 +1,13 @@
 import express, { type Express } from "express";
 import helmet from "helmet";
+import { systemEvery } from "../base/index.ts";
 import { createCollector, openSenders } from "../collection/index.ts";
 import { openOnlineStore } from "../features/index.ts";
-import { createIntake } from "./body.ts";
 import type { AppContext, Endpoint, WebContext } from "./endpoint.ts";
 import { answerError, refuseUnknown } from "./errors.ts";
+import { refuseForeignHosts, refuseForeignPages } from "./hosts.ts";
+import { createIntake } from "./intake.ts";
+import { refuseOtherMethods } from "./methods.ts";
 import { openApiEndpoint } from "./openapi.ts";
 import { requestLog } from "./request-log.ts";
 import { audienceEndpoints } from "./routes/audiences.ts";
@@ -52,19 +55,22 @@ export function createApp(from: AppContext): Express {
     collector: createCollector(from.store, from.clock),
     senders: openSenders(from.store),
     online: from.online ?? openOnlineStore(from.store),
-    intake: createIntake(from.intakeBytesMax ?? INTAKE_BYTES_MAX),
+    intake: createIntake(from.intakeBytesMax ?? INTAKE_BYTES_MAX, from.every ?? systemEvery),
   };
   const app = express();
   // Answers change with every event; a digest of each would cost more than sending it.
   app.set("etag", false);
-  app.use(requestLog(context.logger), helmet(), shortAddresses);
+  app.locals["privateFolders"] = [context.store.folder, ...(from.privateFolders ?? [])];
+  const hosts = new Set(from.allowedHosts);
+  app.use(requestLog(context.logger), helmet(), refuseForeignHosts(hosts), shortAddresses);
   app.use([...COLLECTION_PATHS], browserAccess);
+  app.use(refuseForeignPages(hosts, COLLECTION_PATHS));
   for (const endpoint of ENDPOINTS) {
     app[endpoint.method](endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"), (request, response) => {
       response.locals["route"] = endpoint.path;
       return endpoint.handle(context, request, response);
     });
   }
-  app.use(refuseUnknown, answerError);
+  app.use(refuseOtherMethods(ENDPOINTS), refuseUnknown, answerError);
   return app;
 }

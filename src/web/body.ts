@@ -2,102 +2,115 @@ import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { messageOf, ServiceError } from "../base/index.ts";
-
-/** Bounds what all requests together hold in memory. */
-export interface Intake {
-  /** Counts bytes in. Throws `overloaded` rather than hold more than the bound. */
-  take(bytes: number): void;
-  give(bytes: number): void;
-}
-
-/** An intake that holds at most `bytesMax` at a time. */
-export function createIntake(bytesMax: number): Intake {
-  let held = 0;
-  return {
-    take: (bytes) => {
-      if (held + bytes > bytesMax) {
-        throw new ServiceError(
-          "overloaded",
-          "more is arriving than can be written; send it again after Retry-After",
-        );
-      }
-      held += bytes;
-    },
-    give: (bytes) => {
-      held -= bytes;
-    },
-  };
-}
-
-const BODY_BYTES_MAX = 4 * 1024 * 1024;
+import type { Intake, IntakeSender, Upload } from "./intake.ts";
+import { flattenDeep, shapeOf, topLevelText } from "./json-bytes.ts";
 
 const FIRST_OF_GZIP = Buffer.from([0x1f, 0x8b]);
 
+/** Beyond what a call of a batch may have; a call that goes on deeper is refused alone. */
+const DEPTH_MAX = 128;
+
+/** A full batch has 200,000 (a value each 20 bytes); a parser takes half a second for what 4 MB can hold. */
+const VALUES_MAX = 250_000;
+
+/** Who sends a body. */
+export interface BodySenders<Sender extends IntakeSender> {
+  /** The sender as headers and address say; undefined where they say none. */
+  readonly known: Sender | undefined;
+  /** The sender whose key is in the body; undefined where it has none. Throws `unauthorized`. */
+  find(key: string | undefined): Sender;
+}
+
 /**
- * Reads a body as JSON, whatever its content type says, and inflates what is gzip, whatever its
- * encoding says; then works on it. Its bytes count in the intake until the work is done. Throws
- * `too-large`, `overloaded`, or `invalid-input`; what is refused halfway is read off unkept, so that
- * the sender hears why.
+ * Reads a body as JSON, whatever its content type says, and inflates what is gzip, whatever its encoding says; then
+ * works on it with its sender. Its bytes count in the intake until the work is done. Where only the body can say who
+ * sends, its `writeKey` is read before anything is parsed, and has to stand in the first 64 KiB of a body
+ * that is larger. What is nested more than 128 deep becomes 0. Throws `too-large`, `overloaded`, `timed-out`,
+ * `unauthorized` or `invalid-input`.
  */
-export async function withJsonBody<T>(
+export async function withJsonBody<Sender extends IntakeSender, T>(
   request: IncomingMessage,
   intake: Intake,
-  work: (body: unknown) => Promise<T>,
+  senders: BodySenders<Sender>,
+  work: (body: unknown, sender: Sender) => Promise<T>,
 ): Promise<T> {
-  let held = 0;
-  const keep = (bytes: number): void => {
-    if (held + bytes > BODY_BYTES_MAX) {
-      throw new ServiceError("too-large", `body: expected at most ${BODY_BYTES_MAX} bytes`, {
-        field: "body",
-      });
-    }
-    intake.take(bytes);
-    held += bytes;
+  let sender = senders.known;
+  const upload = intake.open(sender);
+  const identify = (start: Buffer): Sender => {
+    const found = senders.find(topLevelText(start, "writeKey"));
+    upload.identify(found);
+    return found;
+  };
+  const identifyAt = (start: () => Buffer): void => {
+    sender ??= identify(start());
   };
   try {
-    keep(Math.min(Number(request.headers["content-length"] ?? 0), BODY_BYTES_MAX + 1));
-    intake.give(held);
-    held = 0;
-    const sent = await gather(request, keep);
+    refuseAnnounced(request, upload);
+    const sent = await gather(request, upload, identifyAt);
     const isGzip = sent.subarray(0, 2).equals(FIRST_OF_GZIP);
-    const text = isGzip ? await inflate(sent, keep) : sent;
-    return await work(parseJson(text));
+    const text = isGzip ? await inflate(sent, upload, identifyAt) : sent;
+    upload.arrived();
+    sender ??= identify(text);
+    return await work(parseJson(text), sender);
   } finally {
-    intake.give(held);
-    request.resume();
+    upload.end();
   }
 }
 
-async function gather(stream: Readable, keep: (bytes: number) => void): Promise<Buffer> {
+/** A body that says it is too large is not read; that of an unknown sender may still name a known one. */
+function refuseAnnounced(request: IncomingMessage, { isKnown, bytesMax }: Upload): void {
+  if (isKnown && Number(request.headers["content-length"] ?? 0) > bytesMax) {
+    throw new ServiceError("too-large", `body: expected at most ${bytesMax} bytes`, {
+      field: "body",
+    });
+  }
+}
+
+type IdentifyAt = (start: () => Buffer) => void;
+
+async function gather(stream: Readable, upload: Upload, identifyAt: IdentifyAt): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    const stop = (error: unknown): void => {
+      stream.off("data", onData);
+      reject(error instanceof Error ? error : new Error(messageOf(error)));
+    };
     const onData = (chunk: Buffer): void => {
       try {
-        keep(chunk.length);
+        if (!upload.isKnown && !upload.fits(chunk.length)) {
+          identifyAt(() => Buffer.concat([...chunks, chunk]).subarray(0, upload.bytesMax));
+        }
+        upload.take(chunk.length);
         chunks.push(chunk);
       } catch (error) {
-        stream.off("data", onData);
-        reject(error instanceof Error ? error : new Error(messageOf(error)));
+        stop(error);
       }
     };
+    upload.onCut(stop);
     stream.on("data", onData);
     stream.once("end", () => {
       resolve(Buffer.concat(chunks));
     });
-    stream.once("error", reject);
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      stop(error.code === "ECONNRESET" ? brokenOff() : error);
+    });
     stream.once("close", () => {
       if (!stream.readableEnded) {
-        reject(new ServiceError("invalid-input", "body: broken off", { field: "body" }));
+        stop(brokenOff());
       }
     });
   });
 }
 
-async function inflate(sent: Buffer, keep: (bytes: number) => void): Promise<Buffer> {
+function brokenOff(): ServiceError {
+  return new ServiceError("invalid-input", "body: broken off", { field: "body" });
+}
+
+async function inflate(sent: Buffer, upload: Upload, identifyAt: IdentifyAt): Promise<Buffer> {
   const gunzip = createGunzip();
   gunzip.end(sent);
   try {
-    return await gather(gunzip, keep);
+    return await gather(gunzip, upload, identifyAt);
   } catch (error) {
     throw error instanceof ServiceError
       ? error
@@ -108,6 +121,15 @@ async function inflate(sent: Buffer, keep: (bytes: number) => void): Promise<Buf
 }
 
 function parseJson(text: Buffer): unknown {
+  const { depth, values } = shapeOf(text, DEPTH_MAX);
+  if (values > VALUES_MAX) {
+    throw new ServiceError("too-large", `body: expected at most ${VALUES_MAX} values`, {
+      field: "body",
+    });
+  }
+  if (depth > DEPTH_MAX) {
+    flattenDeep(text, DEPTH_MAX);
+  }
   try {
     return JSON.parse(text.toString("utf8"));
   } catch {

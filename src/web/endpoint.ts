@@ -11,9 +11,9 @@ import {
 import type { Collector, Senders } from "../collection/index.ts";
 import type { OnlineStore } from "../features/index.ts";
 import type { LiveIntent } from "../predictions/index.ts";
-import type { Intake } from "./body.ts";
 import { type CsvDocument, sendCsv } from "./csv.ts";
 import { parseInput } from "./input.ts";
+import type { Intake } from "./intake.ts";
 
 /** What the API is made from. */
 export interface AppContext {
@@ -22,6 +22,10 @@ export interface AppContext {
   readonly logger: Logger;
   /** How many bytes of requests are held at a time before more are refused; 32 MiB unless given. */
   readonly intakeBytesMax?: number;
+  /** Names and addresses, besides those of this machine itself, under which the API may be asked. */
+  readonly allowedHosts?: readonly string[];
+  /** Folders that no answer names, besides the store's. */
+  readonly privateFolders?: readonly string[];
   /** Takes a few of the live lines that wait to their customers, and says whether there were any. */
   readonly resolveWaiting?: () => boolean;
   /** Where features are read from; a store of its own unless given. */

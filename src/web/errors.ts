@@ -1,6 +1,6 @@
-import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import { z } from "zod";
-import { type ErrorCode, ServiceError } from "../base/index.ts";
+import { type ErrorCode, messageOf, ServiceError } from "../base/index.ts";
 
 /** An error as RFC 9457 tells it. */
 export const problemSchema = z
@@ -19,6 +19,10 @@ const KINDS: Readonly<Record<ErrorCode, { readonly status: number; readonly titl
   "invalid-input": { status: 400, title: "Invalid input" },
   unauthorized: { status: 401, title: "Unauthorized" },
   "not-found": { status: 404, title: "Not found" },
+  forbidden: { status: 403, title: "Forbidden" },
+  "method-not-allowed": { status: 405, title: "Method not allowed" },
+  "timed-out": { status: 408, title: "Timed out" },
+  misdirected: { status: 421, title: "Misdirected request" },
   "too-large": { status: 413, title: "Too large" },
   overloaded: { status: 429, title: "Overloaded" },
   conflict: { status: 409, title: "Conflict" },
@@ -38,22 +42,76 @@ export const refuseUnknown: RequestHandler = () => {
   );
 };
 
-/** Answers whatever was thrown; what is our own fault is logged with its stack and told to nobody. */
+/**
+ * Answers whatever was thrown; what is our own fault is logged with its stack and told to nobody. A client that
+ * went away is no error: the line of its request says so.
+ */
 // Express knows an error handler by its four arguments.
 // eslint-disable-next-line @typescript-eslint/no-unused-vars
 export const answerError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
+  if (isGone(error)) {
+    response.destroy();
+    return;
+  }
   const problem = problemOf(error);
   if (problem.status === 500) {
     response.err =
       error instanceof Error ? error : new Error("something else than an error was thrown");
   }
   if (response.headersSent || response.destroyed) {
-    request.log[problem.status === 500 ? "error" : "warn"]({ err: error }, "answer broken off");
-    response.destroy();
+    breakOff(request, response, error);
   } else {
-    sendProblem(response, problem);
+    refuseRest(request, response);
+    sendProblem(response, withoutPaths(problem, request));
   }
 };
+
+function breakOff(request: Request, response: Response, error: unknown): void {
+  if (response.err !== undefined) {
+    request.log.error({ err: error }, "answer broken off");
+  } else if (!response.destroyed) {
+    request.log.warn({ reason: messageOf(error) }, "answer broken off");
+  }
+  response.destroy();
+}
+
+/** What streams say when the other side has gone. */
+const GONE: ReadonlySet<unknown> = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ERR_STREAM_DESTROYED",
+]);
+
+function isGone(error: unknown): boolean {
+  return GONE.has((error as { readonly code?: unknown } | null)?.code);
+}
+
+/** How much of a refused body is read off unkept, so that its sender hears why; beyond it the connection ends. */
+const REST_BYTES_MAX = { known: 8 * 1024 * 1024, unknown: 1024 * 1024 };
+
+function refuseRest(request: Request, response: Response): void {
+  const isKnown = response.locals["isKnown"] === true;
+  const bytes = Number(request.headers["content-length"] ?? Infinity);
+  if (hasBody(request) && !request.complete && !(bytes <= restOf(isKnown))) {
+    response.set("Connection", "close");
+  }
+}
+
+function restOf(isKnown: boolean): number {
+  return isKnown ? REST_BYTES_MAX.known : REST_BYTES_MAX.unknown;
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+}
+
+/** Where things lie on this machine is for the log and the command line. */
+function withoutPaths(problem: Problem, { app }: Request): Problem {
+  const hidden = (app.locals["privateFolders"] ?? []) as readonly string[];
+  const detail = hidden.reduce((text, folder) => text.replaceAll(folder, "…"), problem.detail);
+  return { ...problem, detail };
+}
 
 function sendProblem(response: Response, problem: Problem): void {
   const retryAfterSeconds = RETRY_AFTER_SECONDS[problem.status];

@@ -38,7 +38,7 @@ function describe(endpoints: readonly Endpoint[]): Document {
             type: "http",
             scheme: "basic",
             description:
-              "a write key (herkoop keys create) as user name, an empty password; or `writeKey` in the body",
+              "a write key (herkoop keys create) as user name, an empty password; or `writeKey` in the body, within its first 64 KB; a public key also as `writeKey` in the address",
           },
         },
       },
@@ -84,7 +84,11 @@ function responsesOf({ body, hasCsv }: Endpoint): ZodOpenApiResponsesObject {
           content: { "application/json": { schema: body }, "text/csv": { schema: z.string() } },
         }
       : { description: "as asked", content: { "application/json": { schema: body } } },
-    "4XX": { description: "what is wrong with the request, by field", content: problem },
+    "4XX": {
+      description:
+        "what is wrong with the request, by field; 421 where it is for a host that is not allowed, 429 (try again after Retry-After) where too much is under way",
+      content: problem,
+    },
     "5XX": {
       description: "not ready yet (try again after Retry-After), or failed",
       content: problem,

@@ -6,7 +6,8 @@ interface RequestLine {
   readonly method: string;
   /** The pattern, `/v1/customers/{type}/{id}`; null where no route matched. */
   readonly route: string | null;
-  readonly status: number;
+  /** Null where the client went away before there was one. */
+  readonly status: number | null;
   readonly milliseconds: number;
   readonly err?: Error;
 }
@@ -33,6 +34,7 @@ function lineOf(
   { milliseconds }: { readonly milliseconds: number },
 ): RequestLine {
   const route = (response.locals["route"] as string | undefined) ?? null;
-  const { statusCode: status, err } = response;
+  const { statusCode, headersSent, err } = response;
+  const status = headersSent ? statusCode : null;
   return { method, route, status, milliseconds, ...(err === undefined ? {} : { err }) };
 }

@@ -116,16 +116,103 @@ describe("posting events", () => {
 
   it("counts a message once, within a batch and after it, whoever has an id of its own", async () => {
     await withKey(async (api) => {
-      const anonymous = { type: "page", anonymousId: "v" };
-      const batch = [orderCall("a"), orderCall("a"), anonymous, anonymous];
+      const batch = [orderCall("a"), orderCall("a"), orderCall("b")];
       const first = await api.post("/v1/batch", api.key, { batch, sentAt: "2011-12-10T06:00:00Z" });
-      expect(statuses(first)).to.deep.equal(["accepted", "duplicate", "accepted", "duplicate"]);
+      expect(statuses(first)).to.deep.equal(["accepted", "duplicate", "accepted"]);
       const again = await api.post("/v1/batch", api.key, { batch, sentAt: "2011-12-10T06:00:09Z" });
-      expect(statuses(again)).to.deep.equal(Array(4).fill("duplicate"));
+      expect(statuses(again)).to.deep.equal(Array(3).fill("duplicate"));
       const other = createWriteKey(api.store, clock, "app");
       expect(
         statuses(await api.post("/v1/batch", other.key, { batch: [orderCall("a")] })),
       ).to.deep.equal(["accepted"]);
+    });
+  });
+
+  it("counts calls without ids by their content: each of a request, once however often the request comes", async () => {
+    await withKey(async (api) => {
+      const send = async (batch: readonly object[], sentAt: string): Promise<unknown> =>
+        statuses(await api.post("/v1/batch", api.key, { batch, sentAt }));
+      const timed = { type: "page", anonymousId: "v", timestamp: "2011-12-09T10:00:00Z" };
+      const twice = [timed, { ...timed, anonymousId: "w" }, timed];
+      expect(await send(twice, "2011-12-10T06:00:00Z")).to.deep.equal(Array(3).fill("accepted"));
+      expect(await send(twice, "2011-12-10T06:00:09Z")).to.deep.equal(Array(3).fill("duplicate"));
+      // A part of it, and one more than before.
+      expect(await send([timed], "2011-12-10T06:00:10Z")).to.deep.equal(["duplicate"]);
+      expect(await send([timed, timed, timed], "2011-12-10T06:00:11Z")).to.deep.equal([
+        "duplicate",
+        "duplicate",
+        "accepted",
+      ]);
+      // Without a time of their own, in the same millisecond.
+      const untimed = { type: "page", anonymousId: "v" };
+      for (let request = 0; request < 3; request++) {
+        expect(await send([untimed, untimed], "2011-12-10T06:00:12Z")).to.deep.equal(
+          Array(2).fill("accepted"),
+        );
+      }
+      expect(countInbox(api)).to.equal(4 + 6);
+    });
+  });
+
+  it("counts what a batch's calls share as part of each", async () => {
+    await withKey(async (api) => {
+      const call = (messageId: string, more: object = {}): object => ({
+        type: "page",
+        messageId,
+        userId: "u",
+        ...more,
+      });
+      const fields = async (batch: readonly object[], context: unknown): Promise<unknown> => {
+        const { body } = await api.post("/v1/batch", api.key, { batch, context });
+        return (body as { results: { field?: string }[] }).results.map(({ field }) => field);
+      };
+      const large = { properties: { text: "x".repeat(20_000) } };
+      const shared = { text: "x".repeat(20_000) };
+      expect(
+        await fields([call("a"), call("b", large), call("c", { ...large, context: {} })], shared),
+      ).to.deep.equal([undefined, "event", undefined]);
+      const batch = Array.from({ length: 300 }, (_, index) => call(`n${index}`));
+      const { status, body } = await api.post("/v1/batch", api.key, { batch, context: shared });
+      expect([status, (body as { field: string }).field]).to.deep.equal([413, "context"]);
+      expect(countInbox(api)).to.equal(2);
+    });
+  });
+
+  it("refuses a call that is nested too deep, alone, wherever it is", async () => {
+    await withKey(async (api) => {
+      const nested = (levels: number): string => `${'{"a":['.repeat(levels)}${"]}".repeat(levels)}`;
+      const deep = nested(150_000);
+      const call = (id: string, more: string): string =>
+        `{"type":"page","userId":"u","messageId":"${id}"${more}}`;
+      const post = async (address: string, text: string): Promise<unknown> => {
+        const { status, body } = await api.post(address, api.key, Buffer.from(text));
+        const { results } = body as { results?: { field?: string; reason?: string }[] };
+        return [status, results?.map(({ field, reason }) => [field, reason])];
+      };
+      const good = [undefined, undefined];
+      const refused = (field: string): unknown => [field, "nested too deep"];
+      const batch = [
+        call("a", ""),
+        call("b", `,"context":${deep}`),
+        call("c", `,"properties":${nested(49)}`),
+        call("d", `,"properties":${nested(51)}`),
+      ];
+      expect(await post("/v1/batch", `{"batch":[${batch.join(",")}]}`)).to.deep.equal([
+        200,
+        [good, refused("event"), good, refused("event")],
+      ]);
+      const own = call("f", ',"context":{}');
+      expect(
+        await post("/v1/batch", `{"context":${deep},"batch":[${call("e", "")},${own}]}`),
+      ).to.deep.equal([200, [refused("context"), good]]);
+      expect(await post("/v1/page", call("g", `,"context":${deep}`))).to.deep.equal([
+        200,
+        [refused("event")],
+      ]);
+      expect(await post("/v1/page", "[".repeat(300_000))).to.deep.equal([400, undefined]);
+      expect(
+        await post("/v1/batch", `{"sentAt":${deep},"x":${deep},"batch":[${call("h", "")}]}`),
+      ).to.deep.equal([200, [["sentAt", "expected an ISO 8601 instant with a zone"]]]);
     });
   });
 

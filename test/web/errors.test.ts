@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import request from "supertest";
 import { encodeCursor } from "../../src/web/input.ts";
-import { withShopApi } from "../support/web.ts";
+import { withEmptyApi, withShopApi } from "../support/web.ts";
 
 const cursor = (...parts: (string | number)[]): string => `cursor=${encodeCursor(parts)}`;
 
@@ -106,7 +106,44 @@ describe("problems", () => {
           ...(field === undefined ? {} : { field }),
         });
       }
-      expect((await request(app).post("/v1/customers")).status).to.equal(404);
+      expect((await request(app).post("/v1/everything")).status).to.equal(404);
+    });
+  });
+
+  it("are 404 for an audience before the first is published, too", async () => {
+    await withEmptyApi(async ({ get }) => {
+      for (const address of ["/v1/audiences/everybody", "/v1/audiences/repurchase-soon"]) {
+        const { status, body } = await get(address);
+        expect([status, (body as { detail: string }).detail]).to.deep.equal([
+          404,
+          'no audience is published yet: run "herkoop audiences --refresh"',
+        ]);
+      }
+    });
+  });
+
+  it("are 405 for a method that an address does not take, and name those it takes", async () => {
+    await withShopApi(async ({ app }) => {
+      for (const [method, address, allow] of [
+        ["post", "/v1/customers", "GET, HEAD, OPTIONS"],
+        ["delete", "/v1/customers/user_id/jan.jansen", "GET, HEAD, OPTIONS"],
+        ["put", "/v1/openapi.json", "GET, HEAD, OPTIONS"],
+        ["get", "/v1/batch", "OPTIONS, POST"],
+        ["get", "/v1/duplicates/1/join", "OPTIONS, POST"],
+      ] as const) {
+        const answer = await request(app)[method](address);
+        expect([answer.status, answer.headers["allow"]], address).to.deep.equal([405, allow]);
+        expect((answer.body as { type: string }).type).to.equal(
+          "urn:herkoop:problem:method-not-allowed",
+        );
+      }
+      expect((await request(app).head("/v1/batch")).status).to.equal(405);
+      expect((await request(app).head("/v1/customers")).status).to.equal(200);
+      for (const address of ["/v1/customers", "/v1/batch"]) {
+        const { status, headers } = await request(app).options(address);
+        expect([status, headers["allow"]?.includes("OPTIONS")], address).to.deep.equal([204, true]);
+      }
+      expect((await request(app).options("/v1/nothing")).status).to.equal(404);
     });
   });
 

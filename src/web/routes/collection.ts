@@ -9,10 +9,12 @@ import {
   type Sender,
 } from "../../collection/index.ts";
 import { noParameters } from "../answers.ts";
-import { withJsonBody } from "../body.ts";
+import { type BodySenders, withJsonBody } from "../body.ts";
 import type { Endpoint, WebContext } from "../endpoint.ts";
 
 const BATCH_CALLS_MAX = 2_500;
+
+const KEY_IN_BODY = "where no header can hold it; within the first 64 KB of the body";
 
 const call = z
   .looseObject({
@@ -25,18 +27,27 @@ const call = z
     context: z.record(z.string(), z.unknown()).optional(),
     timestamp: z.iso.datetime({ offset: true }).optional(),
     sentAt: z.iso.datetime({ offset: true }).optional(),
-    writeKey: z.string().optional().meta({ description: "where no header can hold it" }),
+    writeKey: z.string().optional().meta({ description: KEY_IN_BODY }),
   })
-  .meta({ id: "SegmentCall", description: "a call of the Segment spec, at most 32 KB" });
+  .meta({
+    id: "SegmentCall",
+    description: "a call of the Segment spec, at most 32 KB, nested at most 100 deep",
+  });
 
 const batch = z
   .looseObject({
     batch: z.array(call).max(BATCH_CALLS_MAX).meta({ description: "each with its `type`" }),
     sentAt: z.iso.datetime({ offset: true }).optional(),
-    context: z.record(z.string(), z.unknown()).optional(),
-    writeKey: z.string().optional().meta({ description: "where no header can hold it" }),
+    context: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({ description: "of every call that has none; counts as part of each of them" }),
+    writeKey: z.string().optional().meta({ description: KEY_IN_BODY }),
   })
-  .meta({ id: "SegmentBatch", description: "at most 4 MB once inflated" });
+  .meta({
+    id: "SegmentBatch",
+    description: "at most 4 MB once inflated with a secret key, 512 KB with a public one",
+  });
 
 const results = z
   .strictObject({
@@ -68,9 +79,12 @@ function collecting(
     body: results,
     hasCsv: false,
     handle: async (context, request, response) => {
-      const known = senderByHeader(context, request);
-      const taken = await withJsonBody(request, context.intake, (body) => {
-        const { source, rules, isPublic } = known ?? senderBySaidKey(context, request, body);
+      const senders = sendersOf(context, request);
+      if (senders.known !== undefined) {
+        response.locals["isKnown"] = true;
+      }
+      const taken = await withJsonBody(request, context.intake, senders, (body, sender) => {
+        const { source, rules, isPublic } = sender;
         return context.collector.collect({ source, rules, isClaim: isPublic, ...read(body) });
       });
       send(response, { success: true, results: [...taken] });
@@ -80,6 +94,14 @@ function collecting(
 
 function send(response: Response, answer: z.input<typeof results>): void {
   response.set("Cache-Control", "no-store").json(answer);
+}
+
+/** Who sends: as the header says, else the address, else the body. Throws `unauthorized` where header or address name none. */
+function sendersOf(context: WebContext, request: Request): BodySenders<Sender> {
+  return {
+    known: senderByHeader(context, request) ?? senderByAddress(context, request),
+    find: (key) => admit(request, key === undefined ? undefined : context.senders.find(key)),
+  };
 }
 
 /** The sender whose key is the user of Basic authentication; undefined without such a header. Throws `unauthorized`. */
@@ -104,15 +126,16 @@ export function authorize(context: WebContext, request: Request): string {
   return sender.source;
 }
 
-/** The sender whose key stands in the body, as browsers send it, or (a public one) in the address. */
-function senderBySaidKey(context: WebContext, request: Request, body: unknown): Sender {
-  const said = fieldOf(body, "writeKey");
-  const inAddress = request.query["writeKey"];
-  const sender =
-    typeof said === "string"
-      ? context.senders.find(said)
-      : publicOnly(typeof inAddress === "string" ? context.senders.find(inAddress) : undefined);
-  return admit(request, sender);
+/** The sender whose public key stands in the address; undefined without one there. Throws `unauthorized`. */
+function senderByAddress(context: WebContext, request: Request): Sender | undefined {
+  const said = request.query["writeKey"];
+  if (said === undefined) {
+    return undefined;
+  }
+  return admit(
+    request,
+    publicOnly(typeof said === "string" ? context.senders.find(said) : undefined),
+  );
 }
 
 /** Addresses stand in logs of proxies, where a secret would not stay one. */
@@ -185,12 +208,15 @@ export const shortAddresses: RequestHandler = (request, _response, next) => {
 
 const PREFLIGHT_SECONDS = 86_400;
 
+const answerPages = cors({ origin: "*", methods: ["POST"], maxAge: PREFLIGHT_SECONDS });
+
 /** Lets pages of any site post calls and read the answer; nothing here rests on cookies. */
-export const browserAccess: RequestHandler = cors({
-  origin: "*",
-  methods: ["POST"],
-  maxAge: PREFLIGHT_SECONDS,
-});
+export const browserAccess: RequestHandler = (request, response, next) => {
+  if (request.method === "OPTIONS") {
+    response.set("Allow", "OPTIONS, POST");
+  }
+  answerPages(request, response, next);
+};
 
 /** Where calls are posted to. */
 export const COLLECTION_PATHS: readonly string[] = collectionEndpoints.map(({ path }) => path);
