@@ -10,6 +10,7 @@ export type ErrorCode =
   | "overloaded"
   | "not-ready"
   | "conflict"
+  | "busy"
   | "cancelled";
 
 export interface ErrorDetails {

@@ -1,4 +1,5 @@
 /** Base: what everything stands on. Time, chance, errors, the calendar and the two databases. */
+export { busyInWords, isBusy } from "./busy.ts";
 export {
   DAY_MS,
   dayStart,
@@ -45,6 +46,7 @@ export {
   readSnapshot,
   type Sqlite,
   statementOf,
+  waitOffLoop,
   withoutWaiting,
   writeTransaction,
 } from "./sqlite.ts";
@@ -52,4 +54,13 @@ export { beside, openSessions, openStore, removeStrays, type Store } from "./sto
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { startThread } from "./thread.ts";
 export { inTurns, nextTurn } from "./turns.ts";
+export {
+  type Pause,
+  systemPause,
+  type Turns,
+  whenFree,
+  writeInTurns,
+  writeTurns,
+  writeWhenFree,
+} from "./write-turns.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { Store } from "../base/index.ts";
+import { type Store, whenFree } from "../base/index.ts";
 import {
   COMPACTION_LIMITS,
   type CompactableFile,
@@ -50,7 +50,7 @@ export async function compactHistory(
     rowsRewritten += await merge(store, parts);
     merges++;
   }
-  const filesRetired = deleteRetired(store);
+  const filesRetired = await whenFree(store.sqlite, () => deleteRetired(store));
   return { merges, filesBefore, filesAfter: manifest(store).length, rowsRewritten, filesRetired };
 }
 
@@ -96,6 +96,9 @@ async function merge(store: Store, parts: readonly ManifestEntry[]): Promise<num
       `merging ${names.length} history files: they hold ${rows} rows by the manifest, the merged one ${file?.rows ?? 0}`,
     );
   }
-  replaceHistoryFiles(store, [{ old: parts, by: { ...first, ...file } }], { mayBeRead: true });
+  const by = { ...first, ...file };
+  await whenFree(store.sqlite, () => {
+    replaceHistoryFiles(store, [{ old: parts, by }], { mayBeRead: true });
+  });
   return rows;
 }

@@ -4,7 +4,7 @@ import {
   nextTurn,
   type SqlValue,
   type Store,
-  writeTransaction,
+  writeWhenFree,
 } from "../base/index.ts";
 import { writeHistory } from "./history-file-store.ts";
 import { addHistoryFile, historySql, importedFiles } from "./history-store.ts";
@@ -129,7 +129,7 @@ async function sealRange(store: Store, range: Range): Promise<SealReport> {
       source: sources.length === 1 ? (sources[0] ?? null) : null,
       importRunId: null,
     });
-    writeTransaction(store.sqlite, () => {
+    await writeWhenFree(store.sqlite, () => {
       if (file !== null) {
         addHistoryFile(store, file, resolvedThrough(store.sqlite) >= range.last);
       }

@@ -48,6 +48,7 @@ export {
   readProfile,
   type TimelineLine,
 } from "./profile-store.ts";
+export { finishResolving } from "./pending-store.ts";
 export { resolveAgain } from "./resolve-again-store.ts";
 export {
   createLiveResolver,

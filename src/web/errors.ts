@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import { z } from "zod";
-import { type ErrorCode, ServiceError } from "../base/index.ts";
+import { busyInWords, type ErrorCode, ServiceError } from "../base/index.ts";
 
 /** An error as RFC 9457 tells it. */
 export const problemSchema = z
@@ -22,12 +22,14 @@ const KINDS: Readonly<Record<ErrorCode, { readonly status: number; readonly titl
   "too-large": { status: 413, title: "Too large" },
   overloaded: { status: 429, title: "Overloaded" },
   conflict: { status: 409, title: "Conflict" },
+  busy: { status: 503, title: "Busy" },
   "not-ready": { status: 503, title: "Not ready" },
   cancelled: { status: 503, title: "Cancelled" },
 };
 
-/** How soon to come back, by status. */
+/** How soon to come back, by status; what is only busy is free again sooner. */
 const RETRY_AFTER_SECONDS: Readonly<Record<number, number>> = { 429: 1, 503: 10 };
+const BUSY_RETRY_AFTER_SECONDS = 1;
 
 /** Answers an address that nothing else answered. */
 export const refuseUnknown: RequestHandler = () => {
@@ -41,7 +43,7 @@ export const refuseUnknown: RequestHandler = () => {
 // Express knows an error handler by its four arguments.
 // eslint-disable-next-line @typescript-eslint/no-unused-vars
 export const answerError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
-  const problem = problemOf(error);
+  const problem = problemOf(busyInWords(error));
   if (problem.status === 500) {
     response.err =
       error instanceof Error ? error : new Error("something else than an error was thrown");
@@ -55,7 +57,10 @@ export const answerError: ErrorRequestHandler = (error: unknown, request, respon
 };
 
 function sendProblem(response: Response, problem: Problem): void {
-  const retryAfterSeconds = RETRY_AFTER_SECONDS[problem.status];
+  const retryAfterSeconds =
+    problem.title === KINDS.busy.title
+      ? BUSY_RETRY_AFTER_SECONDS
+      : RETRY_AFTER_SECONDS[problem.status];
   if (retryAfterSeconds !== undefined) {
     response.set("Retry-After", String(retryAfterSeconds));
   }

@@ -211,12 +211,12 @@ export async function plant(store: Store, folder: string): Promise<void> {
      INSERT INTO duplicate (left_identifier_id, right_identifier_id, match_weight, probability, explanation, found_at)
      SELECT low_id, high_id, 3, 0.8, '{}', 0 FROM identifier_separation`,
   );
-  publish(store);
+  await publish(store);
   await exportAudiences(store, store.path("audiences"));
   await writeBacktest(store);
 }
 
-function publish(store: Store): void {
+async function publish(store: Store): Promise<void> {
   const { sqlite } = store;
   for (const [model, id, asOf] of [
     ["repurchase-week", "repurchase-old", NOW - 100 * DAY_MS],
@@ -233,17 +233,17 @@ function publish(store: Store): void {
     percentile: 0.5,
     facts: { daysSinceLastPurchase: 31 },
   }));
-  publishRun(
+  await publishRun(
     store,
     { ...common, model: "repurchase-week", versionId: "repurchase-v1" },
     scores.map((one) => ({ ...one, product: "A", probabilities: [0.2, 0.2, 0.2, 0.4] })),
   );
-  publishRun(
+  await publishRun(
     store,
     { ...common, model: "conversion-intent", versionId: "intent-v1" },
     scores.map((one) => ({ ...one, product: "", probabilities: [0.4, 0.6] })),
   );
-  refreshAudiences(store, plantedClock, { minimumProbability: 0.05 });
+  await refreshAudiences(store, plantedClock, { minimumProbability: 0.05 });
 }
 
 async function writeBacktest(store: Store): Promise<void> {
