@@ -1,4 +1,10 @@
-import { type Clock, ServiceError, type Store, writeInTurns, writeTransaction } from "../base/index.ts";
+import {
+  type Clock,
+  ServiceError,
+  type Store,
+  writeInTurns,
+  writeTransaction,
+} from "../base/index.ts";
 import {
   type Explanation,
   type ScoredPair,

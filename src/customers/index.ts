@@ -35,6 +35,7 @@ export {
   readIdentityRules as identityRules,
   writeIdentityRules as setIdentityRules,
 } from "./identity-rules-store.ts";
+export { finishResolving } from "./pending-store.ts";
 export { type PersonRecord, personOfIdentifier } from "./person-store.ts";
 export {
   type EventCount,
@@ -48,7 +49,6 @@ export {
   readProfile,
   type TimelineLine,
 } from "./profile-store.ts";
-export { finishResolving } from "./pending-store.ts";
 export { resolveAgain } from "./resolve-again-store.ts";
 export {
   createLiveResolver,

@@ -34,7 +34,9 @@ export async function materialisePopulation(
 ): Promise<Materialisation> {
   const { day } = atStartOfDay(asOf, duckDbDialect);
   const known = store.sqlite
-    .prepare<[number], number>("SELECT row_count FROM population_run WHERE day_ms = ? AND is_ready = 1")
+    .prepare<[number], number>(
+      "SELECT row_count FROM population_run WHERE day_ms = ? AND is_ready = 1",
+    )
     .pluck()
     .get(day);
   if (known !== undefined) {

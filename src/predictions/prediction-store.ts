@@ -2,8 +2,8 @@ import {
   ServiceError,
   type Sqlite,
   type Store,
-  toIso,
   type Turns,
+  toIso,
   writeInTurns,
   writeTurns,
   writeWhenFree,
@@ -80,7 +80,9 @@ export async function publishRun(
   const { sqlite } = store;
   await removeRuns(store, run.model, turns);
   const id = await writeWhenFree(sqlite, () => addRun(sqlite, run));
-  const exists = sqlite.prepare<[number], number>("SELECT 1 FROM prediction_run WHERE id = ?").pluck();
+  const exists = sqlite
+    .prepare<[number], number>("SELECT 1 FROM prediction_run WHERE id = ?")
+    .pluck();
   const check = (): void => {
     if (exists.get(id) === undefined) {
       throw new ServiceError(
@@ -129,11 +131,7 @@ function addRun(sqlite: Sqlite, run: NewRun): number {
 }
 
 /** Removes the runs of a model that nobody sees, in turns. */
-async function removeRuns(
-  store: Store,
-  model: ModelName,
-  turns: Turns | undefined,
-): Promise<void> {
+async function removeRuns(store: Store, model: ModelName, turns: Turns | undefined): Promise<void> {
   const { sqlite } = store;
   const next = sqlite
     .prepare<[string], number>(

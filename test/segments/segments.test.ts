@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { DAY_MS, fixedClock, ServiceError, type Store, type Turns } from "../../src/base/index.ts";
 import { currentRun, predictionsOf } from "../../src/predictions/index.ts";
 import { type NewPrediction, publishRun } from "../../src/predictions/prediction-store.ts";
+import { publishAudiences } from "../../src/segments/audience-store.ts";
 import {
   countMembers,
   coveredWeeks,
@@ -15,7 +16,6 @@ import {
   refreshAudiences,
   weekProbability,
 } from "../../src/segments/index.ts";
-import { publishAudiences } from "../../src/segments/audience-store.ts";
 import { withStore } from "../support/temporary.ts";
 
 const SATURDAY = Date.parse("2011-12-10T00:00:00Z");
@@ -176,7 +176,9 @@ describe("segments", () => {
           ...turns,
           pause: () => Promise.resolve(),
         }).catch((thrown: unknown) => thrown);
-        expect(error).to.be.instanceOf(Error).and.match(/NOT NULL/);
+        expect(error)
+          .to.be.instanceOf(Error)
+          .and.match(/NOT NULL/);
         const run = currentRun(store, "conversion-intent");
         expect(predictionsOf(store, run?.id ?? 0, 1)[0]?.probabilities).to.deep.equal([0.2, 0.8]);
         expect(run?.rows).to.equal(1);
@@ -209,7 +211,7 @@ describe("segments", () => {
       const { modelVersion, name } = first ?? { modelVersion: "", name: "" };
       const member = { customerId: 3, product: "A", probability: 0.5, percentile: 0.5 };
       const next = ["one", "two"].map((title) => ({
-        ...{ name: title, kind: "repurchase", week: null, purpose: "advertising" } as const,
+        ...({ name: title, kind: "repurchase", week: null, purpose: "advertising" } as const),
         members: [member, member],
       }));
       const stamp = { modelVersion, asOf: 0, dataThrough: 0, computedAt: 0 };
