@@ -10,6 +10,7 @@ import { addFeatureCommands } from "./cli-features.ts";
 import { addHistoryCommands } from "./cli-history.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addPredictionCommands } from "./cli-predictions.ts";
+import { yieldWhileComputing } from "./cli-priority.ts";
 import { addReceiptCommands } from "./cli-receipts.ts";
 import { addRightsCommands } from "./cli-rights.ts";
 import { addServeCommands } from "./cli-serve.ts";
@@ -54,6 +55,7 @@ export function createProgram(): Command {
   addModelCommands(program);
   addPredictionCommands(program);
   addAudienceCommands(program);
+  yieldWhileComputing(program);
   return program;
 }
 

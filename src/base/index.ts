@@ -19,6 +19,7 @@ export { eventLoopLoad, type Load } from "./load.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { workingMemoryMiB } from "./memory.ts";
 export { messageKey } from "./message-key.ts";
+export { yieldProcessor } from "./priority.ts";
 export { createProblems, type Problem, type Problems } from "./problems.ts";
 export {
   createProgress,

@@ -165,9 +165,7 @@ const CUSTOMERS_PER_STEP = 50;
 /** Brings what operators state to the customers who have not heard of it yet. */
 async function renewStated(store: Store, turns: Turns | undefined): Promise<void> {
   const { sqlite } = store;
-  const position = sqlite
-    .prepare<[], number>("SELECT after_customer_id FROM consent_renewal")
-    .pluck();
+  const position = sqlite.prepare<[], number>("SELECT position FROM consent_renewal").pluck();
   const last = sqlite
     .prepare<[number], number | null>(
       `SELECT max(id) FROM (SELECT id FROM customer WHERE id > ? ORDER BY id LIMIT ${CUSTOMERS_PER_STEP})`,
@@ -182,7 +180,7 @@ async function renewStated(store: Store, turns: Turns | undefined): Promise<void
      FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source
      WHERE i.customer_id > ? AND i.customer_id <= ? ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
   );
-  const advance = sqlite.prepare("UPDATE consent_renewal SET after_customer_id = ?");
+  const advance = sqlite.prepare("UPDATE consent_renewal SET position = ?");
   const step = (): boolean => {
     const after = position.get() ?? 0;
     const through = last.get(after) ?? null;

@@ -1,7 +1,7 @@
 /**
  * What is written in turns. Activities and orders of a history file wait here until all of them are known (`is_ready`), and
  * then move to the profiles a few at a time: each row counts once, however often that is interrupted. While
- * `consent_renewal` has a row, what operators state is brought to customers after that one. Features of a day serve once all of
+ * `consent_renewal` has a row, what operators state is brought to the customers after that position. Features of a day serve once all of
  * them are stored. The indexes keep removing a person short.
  */
 export const pendingProfilesSchema = `
@@ -39,7 +39,7 @@ CREATE TABLE pending_order (
 
 CREATE TABLE consent_renewal (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-  after_customer_id INTEGER NOT NULL
+  position INTEGER NOT NULL
 ) STRICT;
 
 ALTER TABLE population_run ADD COLUMN is_ready INTEGER NOT NULL DEFAULT 1;
