@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { setPriority } from "node:os";
 
 /** As `nice` knows it: what serves has 0, and goes first. */
-const BATCH_PRIORITY = 15;
+const BATCH_PRIORITY = 10;
 
 /**
  * Lets every other process on the machine go first, for long work. On Linux each thread has a priority of its own, and those

@@ -77,7 +77,7 @@ describe("writing while others write", () => {
       expect((error as Error).message).to.match(/another process is writing/);
       other.sqlite.exec("COMMIT");
       const fault = await thrownBy(
-        whenFree(store.sqlite, () => store.sqlite.prepare("SELECT nothing"), { pause }),
+        whenFree(store.sqlite, () => store.sqlite.prepare("SELECT absent"), { pause }),
       );
       expect((fault as Error).message).to.match(/no such column/);
     });
