@@ -138,7 +138,9 @@ async function load(
     const body = Buffer.from(JSON.stringify(call(user, systemClock.now())));
     await server.send("POST", "/v1/track", body);
   };
-  const get = async (path: string): Promise<void> => void (await server.send("GET", path));
+  const get = async (path: string): Promise<void> => {
+    await server.send("GET", path);
+  };
   const works: Readonly<Record<Measured, (user: number) => Promise<void>>> = {
     post,
     profile: (user) => get(`/v1/customers/user_id/u${user}/profile`),
@@ -215,7 +217,7 @@ function figuresOf({ times, refused, held, seconds }: Phase): Record<string, Fig
     lock_held_max: ms(Math.max(0, ...held)),
     busy_503: count(503, 504),
     refused_429: count(429, 430),
-    faults: figureOf([(count(500, 503).mean + count(0, 1).mean) as number], "rows"),
+    faults: figureOf([count(500, 503).mean + count(0, 1).mean], "rows"),
     seconds: figureOf([seconds], "s"),
   };
 }
