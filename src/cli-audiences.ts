@@ -50,7 +50,7 @@ export function addAudienceCommands(program: Command): void {
       await withService(command, options, async (service) => {
         const audiences =
           options.refresh === true
-            ? refreshAudiences(service.store, service.clock, {
+            ? await refreshAudiences(service.store, service.clock, {
                 minimumProbability: options.minProbability,
               })
             : listAudiences(service.store);

@@ -50,8 +50,8 @@ export function addOnlineFeatureCommands(features: Command): void {
       async (name: string, type: string, id: string, options: GetOptions, command: Command) => {
         const service = findService(name);
         const said = options.asOf === undefined ? undefined : parseInstant(options.asOf, "as-of");
-        await withService(command, options, ({ store, clock }) => {
-          resolveInbox(store, clock);
+        await withService(command, options, async ({ store, clock }) => {
+          await resolveInbox(store, clock);
           const { product, category } = options;
           checkNamed(service, options);
           const { asOf, populationAsOf, rows } = openOnlineStore(store).readAt(

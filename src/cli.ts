@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
+import { busyInWords, type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
 import { addAudienceCommands } from "./cli-audiences.ts";
 import { addCollectionCommands } from "./cli-collection.ts";
 import { addCustomerCommands } from "./cli-customers.ts";
@@ -11,6 +11,7 @@ import { addHistoryCommands } from "./cli-history.ts";
 import { addMaintenanceCommands } from "./cli-maintenance.ts";
 import { addModelCommands } from "./cli-models.ts";
 import { addPredictionCommands } from "./cli-predictions.ts";
+import { yieldWhileComputing } from "./cli-priority.ts";
 import { addReceiptCommands } from "./cli-receipts.ts";
 import { addRightsCommands } from "./cli-rights.ts";
 import { addServeCommands } from "./cli-serve.ts";
@@ -27,6 +28,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   "not-ready": 3,
   conflict: 4,
   damaged: 6,
+  busy: 4,
   "not-found": 5,
   cancelled: 130,
 };
@@ -45,7 +47,7 @@ export function createProgram(): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict, 5 not found, 6 damaged files (herkoop doctor names them), 130 stopped.",
+      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict (or another process is writing: try again), 5 not found, 6 damaged files (herkoop doctor names them), 130 stopped.",
     );
   addServeCommands(program);
   addDataCommands(program);
@@ -60,6 +62,7 @@ export function createProgram(): Command {
   addModelCommands(program);
   addPredictionCommands(program);
   addAudienceCommands(program);
+  yieldWhileComputing(program);
   return program;
 }
 
@@ -67,7 +70,8 @@ async function main(): Promise<number> {
   try {
     await createProgram().parseAsync(process.argv);
     return 0;
-  } catch (error) {
+  } catch (thrown) {
+    const error = busyInWords(thrown);
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? 0 : 2;
     }

@@ -5,11 +5,15 @@ import {
   DAY_MS,
   type Every,
   eventLoopLoad,
+  isBusy,
   type Load,
   messageOf,
+  nextTurn,
   openCheckpointer,
   ServiceError,
   systemEvery,
+  waitOffLoop,
+  whenFree,
 } from "./base/index.ts";
 import {
   compactHistory,
@@ -25,6 +29,7 @@ import {
   asWriter,
   beginRetention,
   materialiseFeatures,
+  type ResolveWaiting,
   type Service,
 } from "./service.ts";
 import { createApp, createHttpServer } from "./web/index.ts";
@@ -50,10 +55,12 @@ export async function startServer(
   load: Load = eventLoopLoad(),
 ): Promise<RunningServer> {
   const { store, clock, logger, problems } = service;
+  const waitAgain = waitOffLoop(store.sqlite);
   const online = openOnlineStore(store);
   const { modelsFolder } = service.config;
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
-  const resolve = resolving(service, online, intent);
+  const resolveNext = resolving(service, online, intent);
+  const resolve = (): boolean => isMoreUnlessBusy(resolveNext);
   const server = createHttpServer(
     createApp({
       store,
@@ -77,12 +84,14 @@ export async function startServer(
     });
   });
   // At the first seal it would throw away what is at hand of customers by then.
-  beginRetention(service);
+  await beginRetention(service);
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
   const background = { ...service, store: beside(store) };
-  const resolveWaiting = (): void => {
-    while (resolve());
+  const resolveWaiting = async (): Promise<void> => {
+    while (await whenFree(store.sqlite, resolveNext)) {
+      await nextTurn();
+    }
   };
   const seal = sealing(background, resolveWaiting);
   const materialise = materialising(background, resolveWaiting);
@@ -106,9 +115,9 @@ export async function startServer(
       stopVerifying();
       stopCheckpoints();
       await checkpointer.close();
-      resolveWaiting();
-      await seal();
+      await seal(resolveWaiting);
       await materialise.ended();
+      waitAgain();
     },
   };
 }
@@ -136,27 +145,38 @@ function whenIdle(load: Load, work: () => unknown): () => void {
 }
 
 /** Seals and merges small files, one time after the other; what fails stays in the inbox for the next time. */
-function sealing(service: Service, resolveWaiting: () => void): () => Promise<void> {
+function sealing(
+  service: Service,
+  resolveWaiting: ResolveWaiting,
+): (first?: ResolveWaiting) => Promise<void> {
   let last = Promise.resolve();
-  const seal = async (): Promise<void> => {
+  const seal = async (first: ResolveWaiting | undefined): Promise<void> => {
     try {
+      await first?.();
       await asWriter(service, async () => {
         await sealInbox(service.store, { through: resolvedThrough(service.store.sqlite) });
         await compactHistory(service.store, { mergesMax: 1 });
         await applyRetentionDaily(service, resolveWaiting);
       });
     } catch (error) {
-      const isBusy = error instanceof ServiceError && error.code === "conflict";
-      service.logger[isBusy ? "info" : "error"]({ reason: messageOf(error) }, "not sealed");
+      service.logger[isForOthers(error) ? "info" : "error"](
+        { reason: messageOf(error) },
+        "not sealed",
+      );
     }
   };
-  return () => (last = last.then(seal));
+  return (first) => (last = last.then(() => seal(first)));
+}
+
+/** Whether it failed because another process is writing; the next time will do. */
+function isForOthers(error: unknown): boolean {
+  return isBusy(error) || (error instanceof ServiceError && error.code === "conflict");
 }
 
 /** Makes a new day's features of products and categories ready, beside everything else; what fails waits for the next time. */
 function materialising(
   service: Service,
-  resolveWaiting: () => void,
+  resolveWaiting: ResolveWaiting,
 ): (() => void) & { ended(): Promise<void> } {
   let running: Promise<void> | undefined;
   let doneOn = -1;
@@ -168,8 +188,7 @@ function materialising(
         doneOn = today;
       }
     } catch (error) {
-      const isBusy = error instanceof ServiceError && error.code === "conflict";
-      service.logger[isBusy ? "info" : "error"](
+      service.logger[isForOthers(error) ? "info" : "error"](
         { reason: messageOf(error) },
         "features of products not made ready",
       );
@@ -215,6 +234,19 @@ function verifying({ store, logger, problems }: Service): () => void {
 }
 
 /** Resolves the next live lines; what fails waits for the next time, and is told once. */
+/** Passes over a turn in which another process writes. */
+function isMoreUnlessBusy(work: () => boolean): boolean {
+  try {
+    return work();
+  } catch (error) {
+    if (isBusy(error)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Resolves the next live lines; what fails waits for the next time, and is told once. Throws `busy` only. */
 function resolving(service: Service, online: OnlineStore, intent: LiveIntent): () => boolean {
   const resolveNext = createLiveResolver(service.store, service.clock, (taken) => {
     online.take(taken);
@@ -227,6 +259,9 @@ function resolving(service: Service, online: OnlineStore, intent: LiveIntent): (
       isTold = false;
       return isMore;
     } catch (error) {
+      if (isBusy(error)) {
+        throw error;
+      }
       if (!isTold) {
         service.logger.error({ reason: messageOf(error) }, "not resolved");
       }

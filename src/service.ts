@@ -11,6 +11,7 @@ import {
   type Store,
   silentProgress,
   systemClock,
+  whenFree,
 } from "./base/index.ts";
 import {
   defaultAsOf,
@@ -29,6 +30,7 @@ import {
 import type { Config } from "./config.ts";
 import {
   type Forgotten,
+  finishResolving,
   forgetOld,
   knownVisitorsSql,
   resolveInbox,
@@ -76,27 +78,37 @@ export async function openService(
   };
 }
 
-/** Runs what changes the history, alone: a second writer is refused, what a killed one left is removed, an erasure it began is finished. */
+/**
+ * Runs what changes the history, alone: a second writer is refused, what a killed one left is removed, a file whose people it
+ * was taking to their customers and an erasure it began are finished.
+ */
 export async function asWriter<T>(service: Service, work: () => Promise<T>): Promise<T> {
-  const release = acquireWriterLock(service.store);
+  const { sqlite } = service.store;
+  const release = await whenFree(sqlite, () => acquireWriterLock(service.store));
   try {
-    setAsideUnlisted(service.store, service.clock);
+    await whenFree(sqlite, () => {
+      setAsideUnlisted(service.store, service.clock);
+    });
+    await finishResolving(service.store);
     await resumeErasures(service.store, service.clock, service.config);
     return await namingDamage(service.store, work);
   } finally {
-    release();
+    await whenFree(sqlite, release);
   }
 }
+
+/** Takes what waits in the inbox to its customers. */
+export type ResolveWaiting = () => Promise<unknown>;
 
 /**
  * Takes what waits in the inbox to its customers, then to the history. Call it as the only writer; where this process
  * serves, with its `resolveWaiting`, which keeps what is at hand of customers in step.
  */
-export function sealResolved(
+export async function sealResolved(
   { store, clock }: Service,
-  resolveWaiting: () => void = () => resolveInbox(store, clock),
+  resolveWaiting: ResolveWaiting = () => resolveInbox(store, clock),
 ): Promise<SealReport> {
-  resolveWaiting();
+  await resolveWaiting();
   return sealInbox(store, { through: resolvedThrough(store.sqlite) });
 }
 
@@ -110,7 +122,7 @@ export async function applyRetention(
   {
     dryRun = false,
     resolveWaiting,
-  }: { readonly dryRun?: boolean; readonly resolveWaiting?: () => void } = {},
+  }: { readonly dryRun?: boolean; readonly resolveWaiting?: ResolveWaiting } = {},
 ): Promise<RetentionReport & Partial<Forgotten>> {
   const { store, clock } = service;
   const now = hasLiveEvents(store) ? clock.now() : defaultAsOf(store, clock);
@@ -123,7 +135,7 @@ export async function applyRetention(
     { now: () => now },
     { dryRun, wallClock: clock, knownVisitors: () => Promise.resolve(knownVisitorsSql(store)) },
   );
-  return dryRun ? report : { ...report, ...forgetOld(store, now) };
+  return dryRun ? report : { ...report, ...(await forgetOld(store, now)) };
 }
 
 /**
@@ -132,7 +144,7 @@ export async function applyRetention(
  */
 export async function materialiseFeatures(
   service: Service,
-  resolveWaiting?: () => void,
+  resolveWaiting?: ResolveWaiting,
 ): Promise<Materialisation> {
   const { store, clock } = service;
   const asOf = servingAsOf(store, clock);
@@ -146,23 +158,27 @@ export async function materialiseFeatures(
 const RETENTION_INTERVAL_MS = 86_400_000;
 
 /** Counts the first day of retention from now, where none has begun. */
-export function beginRetention({ store, clock }: Service): void {
+export async function beginRetention({ store, clock }: Service): Promise<void> {
   if (retentionRanAt(store) === null) {
-    noteRetention(store, clock.now());
+    await whenFree(store.sqlite, () => {
+      noteRetention(store, clock.now());
+    });
   }
 }
 
 /** Applies the retention policy once a day, the first time a day after a server first ran. */
 export async function applyRetentionDaily(
   service: Service,
-  resolveWaiting?: () => void,
+  resolveWaiting?: ResolveWaiting,
 ): Promise<void> {
   const { store, clock } = service;
-  beginRetention(service);
+  await beginRetention(service);
   const due = (retentionRanAt(store) ?? Infinity) + RETENTION_INTERVAL_MS;
   if (clock.now() >= due) {
     await applyRetention(service, resolveWaiting === undefined ? {} : { resolveWaiting });
-    noteRetention(store, clock.now());
+    await whenFree(store.sqlite, () => {
+      noteRetention(store, clock.now());
+    });
   }
 }
 

@@ -56,7 +56,7 @@ export async function openShop(
     );
     await collector.collect({ source: "shop", calls });
   }
-  resolveInbox(store, systemClock);
+  await resolveInbox(store, systemClock);
   return { store, key };
 }
 

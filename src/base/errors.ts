@@ -15,6 +15,7 @@ export type ErrorCode =
   | "not-ready"
   | "conflict"
   | "damaged"
+  | "busy"
   | "cancelled";
 
 export interface ErrorDetails {

@@ -1,4 +1,5 @@
 /** Base: what everything stands on. Time, chance, errors, the calendar and the two databases. */
+export { busyInWords, isBusy } from "./busy.ts";
 export {
   DAY_MS,
   dayStart,
@@ -26,6 +27,7 @@ export { eventLoopLoad, type Load } from "./load.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { workingMemoryMiB } from "./memory.ts";
 export { messageKey } from "./message-key.ts";
+export { yieldProcessor } from "./priority.ts";
 export { createProblems, type Problem, type Problems } from "./problems.ts";
 export {
   createProgress,
@@ -55,6 +57,7 @@ export {
   readSnapshot,
   type Sqlite,
   statementOf,
+  waitOffLoop,
   withoutWaiting,
   writeTransaction,
 } from "./sqlite.ts";
@@ -76,4 +79,13 @@ export {
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
 export { startThread } from "./thread.ts";
 export { inTurns, nextTurn } from "./turns.ts";
+export {
+  type Pause,
+  systemPause,
+  type Turns,
+  whenFree,
+  writeInTurns,
+  writeTurns,
+  writeWhenFree,
+} from "./write-turns.ts";
 export { acquireWriterLock } from "./writer-lock.ts";

@@ -1,4 +1,5 @@
 import Database from "better-sqlite3";
+import { busyInWords } from "./busy.ts";
 import { messageKey } from "./message-key.ts";
 
 export type Sqlite = Database.Database;
@@ -32,10 +33,29 @@ export function openSqlite(file: string): Sqlite {
 /**
  * Runs the work in one write transaction and commits it; rolls back where it throws. It takes the write lock at once: one that
  * reads first and writes later fails with "database is locked" where another process wrote in between. Inside another
- * transaction it is a part of that one. Every write transaction goes through here; the linter refuses others.
+ * transaction it is a part of that one. Every write transaction goes through here; the linter refuses others. Throws `busy`
+ * where another process held the lock for longer than the connection waits; then nothing was done.
  */
 export function writeTransaction<T>(sqlite: Sqlite, work: () => T): T {
-  return sqlite.transaction(work).immediate();
+  try {
+    return sqlite.transaction(work).immediate();
+  } catch (error) {
+    throw busyInWords(error);
+  }
+}
+
+/**
+ * Lets a connection wait for no other writer: waiting would stop the event loop. What it writes from then on is tried again
+ * by `whenFree`. The returned function lets it wait again.
+ */
+export function waitOffLoop(sqlite: Sqlite): () => void {
+  const before = Number(sqlite.pragma("busy_timeout", { simple: true }));
+  sqlite.pragma("busy_timeout = 0");
+  return () => {
+    if (sqlite.open) {
+      sqlite.pragma(`busy_timeout = ${before}`);
+    }
+  };
 }
 
 /** Reads from one snapshot of the database, whatever is written meanwhile. The work must not write. */

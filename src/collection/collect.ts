@@ -1,4 +1,12 @@
-import { type Clock, ServiceError, type Store, withoutWaiting } from "../base/index.ts";
+import {
+  type Clock,
+  isBusy,
+  type Pause,
+  ServiceError,
+  type Store,
+  systemPause,
+  withoutWaiting,
+} from "../base/index.ts";
 import { eventLines } from "./event-lines.ts";
 import { type Arrival, type ArrivedBatch, type Novelty, openInbox } from "./inbox-store.ts";
 import { learnImports, openPendingImports } from "./known-import-store.ts";
@@ -39,38 +47,16 @@ export interface Collector {
   collect(request: CollectRequest): Promise<readonly MessageResult[]>;
 }
 
-interface Waiting {
-  readonly batch: ArrivedBatch;
-  readonly resolve: (isNew: Novelty[number]) => void;
-  readonly reject: (error: unknown) => void;
-}
+/** How long a request waits for another writer, in milliseconds of pauses; it is answered within a second. */
+const WAIT_MS = 700;
 
 /**
  * A collector over a store; requests that arrive in the same turn of the event loop share a commit, and those of
- * several turns a flush.
+ * several turns a flush. While another process writes, requests wait off the event loop; one that waits too long
+ * fails with `busy`, and its messages are not kept.
  */
-export function createCollector(store: Store, clock: Clock): Collector {
-  const inbox = openInbox(store);
-  let waiting: Waiting[] = [];
-  const append = async (): Promise<void> => {
-    const together = waiting;
-    waiting = [];
-    let novelty: Novelty;
-    try {
-      novelty = withoutWaiting(store.sqlite, () =>
-        inbox.append(together.map(({ batch }) => batch)),
-      );
-      await store.flush();
-    } catch (error) {
-      for (const { reject } of together) {
-        reject(error);
-      }
-      return;
-    }
-    for (const [index, { resolve }] of together.entries()) {
-      resolve(novelty[index] ?? []);
-    }
-  };
+export function createCollector(store: Store, clock: Clock, pause: Pause = systemPause): Collector {
+  const append = openAppend(store, pause);
   const knowImports = openKnownImports(store);
   const sameInstantOf = countingSame();
   return {
@@ -86,12 +72,7 @@ export function createCollector(store: Store, clock: Clock): Collector {
         ...{ receivedAt, rules, isClaim, contextBytes, sameInstant, repeats },
       };
       const arrivals = calls.map((call) => arrivalOf(call, envelope));
-      const isNew = await new Promise<Novelty[number]>((resolve, reject) => {
-        if (waiting.length === 0) {
-          setImmediate(() => void append());
-        }
-        waiting.push({ batch: { source, receivedAt, arrivals }, resolve, reject });
-      });
+      const isNew = await append({ source, receivedAt, arrivals });
       return arrivals.map((arrival, index) => resultOf(arrival, isNew[index] ?? false));
     },
   };
@@ -119,6 +100,82 @@ function refuseMultiplied(calls: number, contextBytes: number): void {
       { field: "context" },
     );
   }
+}
+
+interface Waiting {
+  readonly batch: ArrivedBatch;
+  readonly resolve: (isNew: Novelty[number]) => void;
+  readonly reject: (error: unknown) => void;
+  waitedMs: number;
+}
+
+/** Appends batches to the inbox; resolves once they are durable. */
+function openAppend(store: Store, pause: Pause): (batch: ArrivedBatch) => Promise<Novelty[number]> {
+  const inbox = openInbox(store);
+  let waiting: Waiting[] = [];
+  let isAppending = false;
+  const flush = async (together: readonly Waiting[], novelty: Novelty): Promise<void> => {
+    try {
+      await store.flush();
+    } catch (error) {
+      refuse(together, error);
+      return;
+    }
+    for (const [index, { resolve }] of together.entries()) {
+      resolve(novelty[index] ?? []);
+    }
+  };
+  const waitLonger = async (error: unknown): Promise<void> => {
+    const asked = [...waiting];
+    const pauseMs = pauseAfter(asked[0]?.waitedMs ?? 0);
+    await pause(pauseMs);
+    for (const one of asked) {
+      one.waitedMs += pauseMs;
+    }
+    const isTooLong = ({ waitedMs }: Waiting): boolean => waitedMs >= WAIT_MS;
+    refuse(waiting.filter(isTooLong), error);
+    waiting = waiting.filter((one) => !isTooLong(one));
+  };
+  const append = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const together = waiting;
+      try {
+        const novelty = withoutWaiting(store.sqlite, () =>
+          inbox.append(together.map(({ batch }) => batch)),
+        );
+        waiting = [];
+        void flush(together, novelty);
+      } catch (error) {
+        if (isBusy(error)) {
+          await waitLonger(error);
+        } else {
+          waiting = [];
+          refuse(together, error);
+        }
+      }
+    }
+    isAppending = false;
+  };
+  return (batch) =>
+    new Promise((resolve, reject) => {
+      // Those that come while others wait go with them.
+      waiting.push({ batch, resolve, reject, waitedMs: 0 });
+      if (!isAppending) {
+        isAppending = true;
+        setImmediate(() => void append());
+      }
+    });
+}
+
+function refuse(together: readonly Waiting[], error: unknown): void {
+  for (const { reject } of together) {
+    reject(error);
+  }
+}
+
+/** Often at first, since a turn of another writer is short. */
+function pauseAfter(waitedMs: number): number {
+  return waitedMs < 50 ? 2 : 10;
 }
 
 /** Rows of imports that a request waits for; more are learned while requests go on. */

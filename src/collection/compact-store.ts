@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { Store } from "../base/index.ts";
+import { type Store, whenFree } from "../base/index.ts";
 import {
   COMPACTION_LIMITS,
   type CompactableFile,
@@ -52,7 +52,7 @@ export async function compactHistory(
     rowsRewritten += await merge(store, parts);
     merges++;
   }
-  const filesRetired = deleteRetired(store);
+  const filesRetired = await whenFree(store.sqlite, () => deleteRetired(store));
   return { merges, filesBefore, filesAfter: manifest(store).length, rowsRewritten, filesRetired };
 }
 
@@ -95,6 +95,9 @@ async function merge(store: Store, parts: readonly ManifestEntry[]): Promise<num
   } finally {
     duckdb.close();
   }
-  replaceHistoryFiles(store, [{ old: parts, by: { ...first, ...file } }], { mayBeRead: true });
+  const by = { ...first, ...file };
+  await whenFree(store.sqlite, () => {
+    replaceHistoryFiles(store, [{ old: parts, by }], { mayBeRead: true });
+  });
   return rows;
 }

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type Clock, type Progress, ServiceError, type Store } from "../base/index.ts";
+import { type Clock, isBusy, type Progress, ServiceError, type Store } from "../base/index.ts";
 import { formatOf } from "./find-files.ts";
 import { type ImportReport, importFile } from "./import-file.ts";
 import { type Mapping, parseMapping, readMappingText } from "./mapping.ts";
@@ -45,7 +45,7 @@ export interface FileOutcome {
 
 /**
  * Imports files one after the other, each remembered on its own. One that can't be imported is told of
- * and the rest goes on; what is no fault of a file (a full disk) ends it all.
+ * and the rest goes on; what is no fault of a file (a full disk, a busy store) ends it all.
  */
 export async function importFiles(
   store: Store,
@@ -71,7 +71,7 @@ export async function importFiles(
       step.end(`${report.rowsAccepted} lines`);
       outcomes.push({ file, report });
     } catch (error) {
-      if (!(error instanceof ServiceError)) {
+      if (!(error instanceof ServiceError) || isBusy(error)) {
         throw error;
       }
       step.end("not imported");

@@ -1,4 +1,4 @@
-import { literal, nextTurn, type Store, writeTransaction } from "../base/index.ts";
+import { literal, type Store, writeInTurns, writeWhenFree } from "../base/index.ts";
 import { historySql } from "./history-store.ts";
 
 interface PendingImport {
@@ -15,11 +15,9 @@ export function openPendingImports(store: Store): (source: string) => readonly P
   return (source) => read.all(source);
 }
 
-const KEYS_PER_TRANSACTION = 10_000;
-
 /**
  * Makes the messages that imports of a source brought known to the live path, so that it answers them with
- * `duplicate`. In bounded memory and short transactions, between which others write; once per import.
+ * `duplicate`. In bounded memory and in turns, between which others write; once per import.
  */
 export async function learnImports(store: Store, source: string): Promise<void> {
   const pending = openPendingImports(store)(source);
@@ -28,12 +26,8 @@ export async function learnImports(store: Store, source: string): Promise<void> 
   }
   const { sqlite } = store;
   const add = sqlite.prepare("INSERT INTO message VALUES (?) ON CONFLICT DO NOTHING");
-  const addKeys = (keys: readonly string[]): void => {
-    writeTransaction(sqlite, () => {
-      for (const key of keys) {
-        add.run(Buffer.from(key, "hex"));
-      }
-    });
+  const addKey = (key: unknown): void => {
+    add.run(Buffer.from(String(key), "hex"));
   };
   const duckdb = await store.openDuckDb({ memoryLimitMiB: 400 });
   try {
@@ -41,20 +35,13 @@ export async function learnImports(store: Store, source: string): Promise<void> 
     // In the order of the table that they go to.
     const keys = `SELECT substr(sha256(source || chr(10) || message_id), 1, 32) AS key
       FROM ${historySql(store, files)} WHERE source = ${literal(source)} AND line = 0 ORDER BY key`;
-    let lot: string[] = [];
     for await (const [column = []] of duckdb.chunks(keys)) {
-      lot.push(...column.map(String));
-      if (lot.length >= KEYS_PER_TRANSACTION) {
-        addKeys(lot);
-        lot = [];
-        await nextTurn();
-      }
+      await writeInTurns(store, column, addKey);
     }
-    addKeys(lot);
   } finally {
     duckdb.close();
   }
-  writeTransaction(sqlite, () => {
+  await writeWhenFree(sqlite, () => {
     const done = sqlite.prepare("INSERT INTO known_import VALUES (?) ON CONFLICT DO NOTHING");
     for (const { id } of pending) {
       done.run(id);

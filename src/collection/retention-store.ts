@@ -4,7 +4,8 @@ import {
   type DuckDb,
   type Store,
   statementOf,
-  writeTransaction,
+  writeTurns,
+  writeWhenFree,
 } from "../base/index.ts";
 import { historySql } from "./history-store.ts";
 import { dropQuarantined } from "./quarantine-store.ts";
@@ -107,7 +108,7 @@ export async function runRetention(
       rows: counts.get(name) ?? 0,
     })),
     filesRewritten: rewritten.length,
-    ...dropRejected(store, keptFrom(policy.rejected, now), dryRun),
+    ...(await dropRejected(store, keptFrom(policy.rejected, now), dryRun)),
     quarantinedFiles: dropQuarantined(
       store,
       keptFrom(policy.quarantined, wallClock.now()) ?? Number.NEGATIVE_INFINITY,
@@ -143,11 +144,11 @@ async function countByRule(
   }
 }
 
-function dropRejected(
+async function dropRejected(
   store: Store,
   from: number | null,
   dryRun: boolean,
-): Pick<RetentionReport, "rejectedMessages" | "rejectsFiles"> {
+): Promise<Pick<RetentionReport, "rejectedMessages" | "rejectsFiles">> {
   if (from === null) {
     return { rejectedMessages: 0, rejectsFiles: 0 };
   }
@@ -165,14 +166,14 @@ function dropRejected(
     for (const file of files) {
       rmSync(file, { force: true });
     }
-    writeTransaction(store.sqlite, () => {
-      store.sqlite
-        .prepare(
-          "UPDATE import_run SET rejects_file = NULL WHERE rejects_file IS NOT NULL AND finished_at < ?",
-        )
-        .run(from);
-      store.sqlite.prepare("DELETE FROM rejected_message WHERE received_at < ?").run(from);
-    });
+    const forgetFiles = store.sqlite.prepare(
+      "UPDATE import_run SET rejects_file = NULL WHERE rejects_file IS NOT NULL AND finished_at < ?",
+    );
+    await writeWhenFree(store.sqlite, () => forgetFiles.run(from));
+    const forget = store.sqlite.prepare(
+      "DELETE FROM rejected_message WHERE sequence IN (SELECT sequence FROM rejected_message WHERE received_at < ? LIMIT 20)",
+    );
+    await writeTurns(store, () => forget.run(from).changes > 0);
   }
   return { rejectedMessages: messages ?? 0, rejectsFiles: files.length };
 }

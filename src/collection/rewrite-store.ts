@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type DuckDb, ServiceError, type Store } from "../base/index.ts";
+import { type DuckDb, ServiceError, type Store, whenFree } from "../base/index.ts";
 import { HISTORY_COLUMNS } from "./event.ts";
 import { flush, writeHistoryFile } from "./history-file-store.ts";
 import { historySql, type ManifestEntry, manifest } from "./history-store.ts";
@@ -50,8 +50,12 @@ export async function rewriteHistory(
       const by = await rewriteFile(duckdb, store, entry, rewrite, changed);
       replacements.push({ old: [entry], by });
     }
-    replaceHistoryFiles(store, replacements, { mayBeRead: false });
-    deleteFilesNow(store, [...counts.keys()]);
+    await whenFree(store.sqlite, () => {
+      replaceHistoryFiles(store, replacements, { mayBeRead: false });
+    });
+    await whenFree(store.sqlite, () => {
+      deleteFilesNow(store, [...counts.keys()]);
+    });
     flush(store.path("history"));
     return replacements.map(({ old: [{ name }], by }) => ({
       file: name,

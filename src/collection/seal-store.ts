@@ -1,4 +1,11 @@
-import { type DuckDb, literal, nextTurn, type SqlValue, type Store } from "../base/index.ts";
+import {
+  type DuckDb,
+  literal,
+  nextTurn,
+  type SqlValue,
+  type Store,
+  whenFree,
+} from "../base/index.ts";
 import { writeHistory } from "./history-file-store.ts";
 import { historySql, importedFiles } from "./history-store.ts";
 import { resolvedThrough } from "./inbox-reader-store.ts";
@@ -125,11 +132,13 @@ async function sealRange(store: Store, range: Range): Promise<SealReport> {
       imports: [],
       mappings: {},
     });
-    changeManifest(store, () => {
-      if (file !== null) {
-        addHistoryFile(store, file, resolvedThrough(store.sqlite) >= range.last);
-      }
-      store.sqlite.prepare("DELETE FROM inbox WHERE sequence <= ?").run(range.last);
+    await whenFree(store.sqlite, () => {
+      changeManifest(store, () => {
+        if (file !== null) {
+          addHistoryFile(store, file, resolvedThrough(store.sqlite) >= range.last);
+        }
+        store.sqlite.prepare("DELETE FROM inbox WHERE sequence <= ?").run(range.last);
+      });
     });
     const lines = file?.rows ?? 0;
     return { lines, linesLeftOut: copied - lines, file: file?.name ?? null };

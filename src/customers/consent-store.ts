@@ -1,4 +1,4 @@
-import { type Sqlite, type Store, writeTransaction } from "../base/index.ts";
+import { type Sqlite, type Store, type Turns, writeTurns, writeWhenFree } from "../base/index.ts";
 import { parseMapping, sourceMappings } from "../collection/index.ts";
 import { type ConsentStatement, currentStatement, type HeldStatement } from "./consent.ts";
 
@@ -125,9 +125,9 @@ function openStated(sqlite: Sqlite): Stated {
 
 /**
  * Takes over what the sources' mappings state of consent, and where it changed works out again what
- * counts for every customer.
+ * counts for every customer, in turns. Interrupted, the next call goes on.
  */
-export function recordStatedConsent(store: Store, now: number): void {
+export async function recordStatedConsent(store: Store, now: number, turns?: Turns): Promise<void> {
   const { sqlite } = store;
   const wanted = [...sourceMappings(store)].flatMap(([source, json]) => {
     const { consent } = parseMapping(JSON.parse(json));
@@ -147,23 +147,53 @@ export function recordStatedConsent(store: Store, now: number): void {
       .all()
       .map((one) => [key(one), one.statedAt]),
   );
-  if (known.size === wanted.length && wanted.every((one) => known.has(key(one)))) {
-    return;
+  if (known.size !== wanted.length || !wanted.every((one) => known.has(key(one)))) {
+    await writeWhenFree(sqlite, () => {
+      sqlite.prepare("DELETE FROM stated_consent").run();
+      const insert = sqlite.prepare("INSERT INTO stated_consent VALUES (?, ?, ?, NULL, ?)");
+      for (const one of wanted) {
+        insert.run(one.source, one.purpose, one.basis, known.get(key(one)) ?? now);
+      }
+      sqlite.prepare("INSERT OR REPLACE INTO consent_renewal VALUES (1, 0)").run();
+    });
   }
-  writeTransaction(sqlite, () => {
-    sqlite.prepare("DELETE FROM stated_consent").run();
-    const insert = sqlite.prepare("INSERT INTO stated_consent VALUES (?, ?, ?, NULL, ?)");
-    for (const one of wanted) {
-      insert.run(one.source, one.purpose, one.basis, known.get(key(one)) ?? now);
+  await renewStated(store, turns);
+}
+
+const CUSTOMERS_PER_STEP = 50;
+
+/** Brings what operators state to the customers who have not heard of it yet. */
+async function renewStated(store: Store, turns: Turns | undefined): Promise<void> {
+  const { sqlite } = store;
+  const position = sqlite.prepare<[], number>("SELECT position FROM consent_renewal").pluck();
+  const last = sqlite
+    .prepare<[number], number | null>(
+      `SELECT max(id) FROM (SELECT id FROM customer WHERE id > ? ORDER BY id LIMIT ${CUSTOMERS_PER_STEP})`,
+    )
+    .pluck();
+  const clear = sqlite.prepare(
+    "DELETE FROM consent WHERE origin = 'operator' AND customer_id > ? AND customer_id <= ?",
+  );
+  const insert = sqlite.prepare(
+    `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, jurisdiction, origin)
+     SELECT DISTINCT i.customer_id, t.purpose, 'granted', t.source, t.basis, t.stated_at, t.jurisdiction, 'operator'
+     FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source
+     WHERE i.customer_id > ? AND i.customer_id <= ? ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
+  );
+  const advance = sqlite.prepare("UPDATE consent_renewal SET position = ?");
+  const step = (): boolean => {
+    const after = position.get() ?? 0;
+    const through = last.get(after) ?? null;
+    if (through === null) {
+      sqlite.prepare("DELETE FROM consent_renewal").run();
+      return false;
     }
-    sqlite.prepare("DELETE FROM consent WHERE origin = 'operator'").run();
-    sqlite
-      .prepare(
-        `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, jurisdiction, origin)
-         SELECT DISTINCT i.customer_id, t.purpose, 'granted', t.source, t.basis, t.stated_at, t.jurisdiction, 'operator'
-         FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source
-         WHERE i.customer_id IS NOT NULL ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
-      )
-      .run();
-  });
+    clear.run(after, through);
+    insert.run(after, through);
+    advance.run(through);
+    return true;
+  };
+  if (position.get() !== undefined) {
+    await writeTurns(store, step, turns);
+  }
 }

@@ -1,4 +1,10 @@
-import { type Clock, ServiceError, type Store, writeTransaction } from "../base/index.ts";
+import {
+  type Clock,
+  ServiceError,
+  type Store,
+  writeInTurns,
+  writeTransaction,
+} from "../base/index.ts";
 import {
   type Explanation,
   type ScoredPair,
@@ -73,7 +79,7 @@ export async function searchDuplicates(
     const found = await findDuplicates(duckdb, { fields: PERSON_FIELDS });
     const rows = await duckdb.rows(scoredPairsSql(reviewAbove));
     const pairs = rows.map((row) => scoredPair(row, found.parameters));
-    queue(store, clock, pairs);
+    await queue(store, clock, pairs);
     const outcome =
       joinAbove === undefined ? { joined: 0, refused: 0 } : joinAll(store, clock, joinAbove);
     const { records, candidates, skipped } = found;
@@ -89,7 +95,7 @@ function* personRows(store: Store): Generator<(string | null)[]> {
   }
 }
 
-function queue(store: Store, clock: Clock, pairs: readonly ScoredPair[]): void {
+async function queue(store: Store, clock: Clock, pairs: readonly ScoredPair[]): Promise<void> {
   const add = store.sqlite.prepare(
     `INSERT INTO duplicate (left_identifier_id, right_identifier_id, match_weight, probability, explanation, found_at)
      VALUES (?, ?, ?, ?, ?, ?)
@@ -97,25 +103,23 @@ function queue(store: Store, clock: Clock, pairs: readonly ScoredPair[]): void {
      SET match_weight = excluded.match_weight, probability = excluded.probability, explanation = excluded.explanation
      WHERE status = 'pending'`,
   );
-  writeTransaction(store.sqlite, () => {
-    const separated = separatedCustomers(store);
-    const isKept = new Set<string>();
-    for (const pair of pairs) {
-      const ids = [Number(pair.leftId), Number(pair.rightId)].sort((a, b) => a - b);
-      const customers = ids.map((id) => customerOfIdentifier(store, id) ?? 0);
-      if (!separated.has(pairKey(customers))) {
-        isKept.add(pairKey(ids));
-        add.run(
-          ...ids,
-          pair.matchWeight,
-          pair.probability,
-          JSON.stringify(pair.explanation),
-          clock.now(),
-        );
-      }
+  const separated = separatedCustomers(store);
+  const isKept = new Set<string>();
+  await writeInTurns(store, pairs, (pair) => {
+    const ids = [Number(pair.leftId), Number(pair.rightId)].sort((a, b) => a - b);
+    const customers = ids.map((id) => customerOfIdentifier(store, id) ?? 0);
+    if (!separated.has(pairKey(customers))) {
+      isKept.add(pairKey(ids));
+      add.run(
+        ...ids,
+        pair.matchWeight,
+        pair.probability,
+        JSON.stringify(pair.explanation),
+        clock.now(),
+      );
     }
-    removeStale(store, isKept);
   });
+  await removeStale(store, isKept);
 }
 
 function pairKey(ids: readonly number[]): string {
@@ -134,19 +138,19 @@ function separatedCustomers(store: Store): Set<string> {
   return new Set(rows.map(pairKey));
 }
 
-function removeStale(store: Store, isKept: ReadonlySet<string>): void {
+async function removeStale(store: Store, isKept: ReadonlySet<string>): Promise<void> {
   const pending = store.sqlite
     .prepare<[], [number, number, number]>(
       "SELECT id, left_identifier_id, right_identifier_id FROM duplicate WHERE status = 'pending'",
     )
     .raw()
     .all();
-  const remove = store.sqlite.prepare("DELETE FROM duplicate WHERE id = ?");
-  for (const [id, left, right] of pending) {
-    if (!isKept.has(pairKey([left, right]))) {
-      remove.run(id);
-    }
-  }
+  // One that was decided meanwhile stays.
+  const remove = store.sqlite.prepare("DELETE FROM duplicate WHERE id = ? AND status = 'pending'");
+  const stale = pending.filter(([, left, right]) => !isKept.has(pairKey([left, right])));
+  await writeInTurns(store, stale, ([id]) => {
+    remove.run(id);
+  });
 }
 
 /** Joins what reaches the threshold, the heaviest first; a pair that must not join stays pending. */

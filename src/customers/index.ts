@@ -35,6 +35,7 @@ export {
   readIdentityRules as identityRules,
   writeIdentityRules as setIdentityRules,
 } from "./identity-rules-store.ts";
+export { finishResolving } from "./pending-store.ts";
 export { type PersonRecord, personOfIdentifier } from "./person-store.ts";
 export {
   type EventCount,

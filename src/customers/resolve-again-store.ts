@@ -1,6 +1,13 @@
-import { type Clock, type Sqlite, type Store, writeTransaction } from "../base/index.ts";
+import {
+  type Clock,
+  type Sqlite,
+  type Store,
+  writeInTurns,
+  writeTransaction,
+} from "../base/index.ts";
 import { countCustomers } from "./customer-store.ts";
 import { openDesk } from "./desk-store.ts";
+import { finishResolving } from "./pending-store.ts";
 import { type Resolution, resolveCustomers, writeIdentity } from "./resolve-store.ts";
 
 /**
@@ -10,6 +17,7 @@ import { type Resolution, resolveCustomers, writeIdentity } from "./resolve-stor
  */
 export async function resolveAgain(store: Store, clock: Clock): Promise<Resolution> {
   const { sqlite } = store;
+  await finishResolving(store);
   const before = owners(sqlite);
   const recorded = lastChange(sqlite);
   const customers = countCustomers(store);
@@ -17,10 +25,12 @@ export async function resolveAgain(store: Store, clock: Clock): Promise<Resoluti
     forget(store);
   });
   const { newIdentifiers } = await resolveCustomers(store, clock);
+  const desk = openDesk(store);
+  const ids = sqlite.prepare<[], number>("SELECT id FROM identifier ORDER BY id").pluck().all();
+  await writeInTurns(store, ids, (id) => {
+    desk.consents.settle(desk.identity.divide([id], clock.now()));
+  });
   writeTransaction(sqlite, () => {
-    const desk = openDesk(store);
-    const ids = sqlite.prepare<[], number>("SELECT id FROM identifier ORDER BY id").pluck().all();
-    desk.consents.settle(desk.identity.divide(ids, clock.now()));
     sqlite.prepare("DELETE FROM customer_change WHERE id > ?").run(recorded);
     recordChanges(sqlite, before, clock.now());
   });

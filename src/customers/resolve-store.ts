@@ -2,7 +2,11 @@ import {
   type Clock,
   type DuckDb,
   type Store,
+  systemPause,
+  type Turns,
+  whenFree,
   withoutWaiting,
+  writeInTurns,
   writeTransaction,
 } from "../base/index.ts";
 import {
@@ -11,7 +15,6 @@ import {
   inboxLinesAfter,
   isInboxWaiting,
   markInboxResolved,
-  markResolved,
   resolvedThrough,
 } from "../collection/index.ts";
 import { recordStatedConsent } from "./consent-store.ts";
@@ -29,7 +32,7 @@ import {
 } from "./desk-store.ts";
 import { identifiersOf } from "./observation.ts";
 import { type FileObserver, observeFiles } from "./observe-store.ts";
-import type { RecentLine } from "./profile-write-store.ts";
+import { finishResolving, takeSums } from "./pending-store.ts";
 import { writeSnapshot } from "./snapshot-store.ts";
 
 /** What a resolution did. */
@@ -39,23 +42,27 @@ export interface Resolution {
   readonly customers: number;
 }
 
-const ROWS_PER_TRANSACTION = 20_000;
-
 /**
  * Gives every identifier of the inbox and the history its customer, joins what events link, and brings
  * profiles and consents up to date; events are not touched. A snapshot of who is who lies beside the
- * history for batch jobs to join. Each event counts once, also where a run was interrupted.
+ * history for batch jobs to join. Each event counts once, also where a run was interrupted. It writes in turns, between
+ * which others write. Throws `busy` where another process lets nobody write; the next run goes on from there.
  */
-export async function resolveCustomers(store: Store, clock: Clock): Promise<Resolution> {
+export async function resolveCustomers(
+  store: Store,
+  clock: Clock,
+  turns?: Turns,
+): Promise<Resolution> {
   const before = counts(store);
   const desk = openDesk(store);
-  resolveInbox(store, clock);
+  await finishResolving(store, turns);
+  await resolveInbox(store, clock);
   const duckdb = await store.openDuckDb();
   try {
     for (const file of historyFiles(store, "unresolved")) {
-      await resolveFile(store, clock, duckdb, desk, file);
+      await resolveFile(store, clock, duckdb, desk, file, turns);
     }
-    recordStatedConsent(store, clock.now());
+    await recordStatedConsent(store, clock.now(), turns);
     await writeSnapshot(store, clock, duckdb);
   } finally {
     duckdb.close();
@@ -111,11 +118,23 @@ export function createLiveResolver(
   };
 }
 
-/** Resolves all that waits in the inbox; returns the last line that customers know. */
-export function resolveInbox(store: Store, clock: Clock): number {
+/** Between two batches others write. */
+const GAP_MS = 4;
+
+/** Resolves all that waits in the inbox, in turns; returns the last line that customers know. */
+export async function resolveInbox(store: Store, clock: Clock): Promise<number> {
+  const desk = openDesk(store);
+  const next = (): number => resolveBatch(store, clock, desk, () => undefined);
+  while ((await whenFree(store.sqlite, next)) > 0) {
+    await systemPause(GAP_MS);
+  }
+  return resolvedThrough(store.sqlite);
+}
+
+/** Resolves all that waits in the inbox at once; call inside a transaction. */
+export function resolveInboxNow(store: Store, clock: Clock): void {
   const desk = openDesk(store);
   while (resolveBatch(store, clock, desk, () => undefined) > 0);
-  return resolvedThrough(store.sqlite);
 }
 
 type OnTaken = (taken: TakenLines) => void;
@@ -162,101 +181,71 @@ function wholeMessages(store: Store): InboxLine[] {
   }
 }
 
-/** Everything that can be told twice first; what adds up comes last, in the transaction that marks the file. */
+/** Everything that can be told twice first; what adds up comes last, and counts once. */
 async function resolveFile(
   store: Store,
   clock: Clock,
   duckdb: DuckDb,
   desk: Desk,
   file: string,
+  turns: Turns | undefined,
 ): Promise<void> {
   const observer = await observeFiles(duckdb, store, [file]);
-  const { owners, changed } = await takeGroups(clock, desk, observer);
-  await observer.own(owners);
-  const said = new Set<number>();
+  await observer.own(await takeGroups(store, clock, desk, observer, turns));
   for await (const batch of observer.statements()) {
-    writeTransaction(desk.sqlite, () => {
-      for (const { identifierId, line } of batch) {
-        takeStatements(desk, line, identifierId);
-        said.add(identifierId);
+    const take = ({ identifierId, line }: (typeof batch)[number]): void => {
+      if (takeStatements(desk, line, identifierId)) {
+        desk.consents.settle(customersOf(desk, [identifierId]));
       }
-    });
+    };
+    await writeInTurns(store, batch, take, turns);
   }
-  await takeRecent(desk, observer);
-  const activities = await observer.activities();
-  const orders = await observer.orders();
-  writeTransaction(desk.sqlite, () => {
-    for (const activity of activities) {
-      desk.profiles.addActivity(activity);
-    }
-    for (const order of orders) {
-      desk.profiles.addOrder(order);
-    }
-    const owning = new Set(activities.map((one) => one.identifierId));
-    for (const owner of owning) {
-      desk.profiles.trimRecent(owner);
-    }
-    for (const customer of customersOf(desk, new Set([...said, ...owning]))) {
-      changed.add(customer);
-    }
-    desk.consents.settle(changed);
-    markResolved(store, [file]);
-  });
+  for await (const batch of observer.recent()) {
+    const add = (line: (typeof batch)[number]): void => {
+      desk.profiles.addRecent(line, line.identifierId);
+    };
+    await writeInTurns(store, batch, add, turns);
+  }
+  const sums = { activities: await observer.activities(), orders: await observer.orders() };
+  await takeSums(store, file, sums, turns);
 }
 
-/** Stores and joins the names of every group; returns whose each is, and which customers changed. */
+/** So many groups are stored and joined together, whatever a turn holds: the numbers that customers get depend on it. */
+const GROUPS_TOGETHER = 50;
+
+/** Stores and joins the names of every group, and what follows from that for consent; returns whose each is. */
 async function takeGroups(
+  store: Store,
   clock: Clock,
   desk: Desk,
   observer: FileObserver,
-): Promise<{
-  readonly owners: (readonly [number, number])[];
-  readonly changed: Set<number>;
-}> {
-  const changed = new Set<number>();
+  turns: Turns | undefined,
+): Promise<(readonly [number, number])[]> {
   const all: { readonly group: number; readonly named: NamedLine }[] = [];
-  let waiting: NamedLine[] = [];
-  const store = (): void => {
-    writeTransaction(desk.sqlite, () => {
-      for (const customer of observe(desk, waiting, clock.now()).changed) {
-        changed.add(customer);
-      }
-    });
-    waiting = [];
+  const take = (lot: readonly NamedLine[]): void => {
+    desk.consents.settle(observe(desk, lot, clock.now()).changed);
   };
+  let waiting: NamedLine[] = [];
   for await (const batch of observer.groups()) {
     for (const { group, line } of batch) {
       const named = { line, names: identifiersOf(line, desk.isBlocked) };
       all.push({ group, named });
       waiting.push(named);
     }
-    if (waiting.length >= ROWS_PER_TRANSACTION) {
-      store();
-    }
+    const whole = waiting.length - (waiting.length % GROUPS_TOGETHER);
+    await writeInTurns(store, inLots(waiting.slice(0, whole)), take, turns);
+    waiting = waiting.slice(whole);
   }
-  store();
-  const owners = all.flatMap(({ group, named: { names } }) => {
+  await writeInTurns(store, inLots(waiting), take, turns);
+  return all.flatMap(({ group, named: { names } }) => {
     const owner = ownerIdOf(desk, names);
     return owner === undefined ? [] : [[group, owner] as const];
   });
-  return { owners, changed };
 }
 
-async function takeRecent(desk: Desk, observer: FileObserver): Promise<void> {
-  let waiting: RecentLine[] = [];
-  const store = (): void => {
-    writeTransaction(desk.sqlite, () => {
-      for (const line of waiting) {
-        desk.profiles.addRecent(line, line.identifierId);
-      }
-    });
-    waiting = [];
-  };
-  for await (const batch of observer.recent()) {
-    waiting = waiting.concat(batch);
-    if (waiting.length >= ROWS_PER_TRANSACTION) {
-      store();
-    }
-  }
-  store();
+function inLots<T>(values: readonly T[]): T[][] {
+  const count = Math.ceil(values.length / GROUPS_TOGETHER);
+  return Array.from({ length: count }, (_, lot) =>
+    values.slice(lot * GROUPS_TOGETHER, (lot + 1) * GROUPS_TOGETHER),
+  );
 }

@@ -9,6 +9,7 @@ import {
   removeStrays,
   type Sqlite,
   type Store,
+  writeWhenFree,
 } from "../base/index.ts";
 
 /** Writes who is who beside the history, unless the latest snapshot already says so. */
@@ -35,9 +36,11 @@ export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb):
      TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd)`,
   );
   renameSync(partial, target);
-  store.sqlite
-    .prepare("INSERT OR REPLACE INTO identity_snapshot VALUES (?, ?, ?, ?, ?)")
-    .run(generation, file, copied.rows, clock.now(), copied.version);
+  await writeWhenFree(store.sqlite, () =>
+    store.sqlite
+      .prepare("INSERT OR REPLACE INTO identity_snapshot VALUES (?, ?, ?, ?, ?)")
+      .run(generation, file, copied.rows, clock.now(), copied.version),
+  );
   removeStrays(store.path("customers"), (name) => name >= nameOf(generation - 1));
 }
 

@@ -1,4 +1,12 @@
-import { type Clock, DAY_MS, type DuckDb, type Store, writeTransaction } from "../base/index.ts";
+import {
+  type Clock,
+  DAY_MS,
+  type DuckDb,
+  type Store,
+  writeInTurns,
+  writeTurns,
+  writeWhenFree,
+} from "../base/index.ts";
 import { CATALOGUE, neededFor } from "./catalogue.ts";
 import { duckDbDialect } from "./dialect.ts";
 import type { Values } from "./expression.ts";
@@ -17,7 +25,7 @@ const DAYS_KEPT = 2;
 
 /**
  * Makes the features of products and categories, as known at the start of the UTC day of `asOf` (epoch ms),
- * ready for serving, in one transaction; where that day's are there already, does nothing.
+ * ready for serving, all at once; where that day's are there already, does nothing.
  */
 export async function materialisePopulation(
   store: Store,
@@ -26,7 +34,9 @@ export async function materialisePopulation(
 ): Promise<Materialisation> {
   const { day } = atStartOfDay(asOf, duckDbDialect);
   const known = store.sqlite
-    .prepare<[number], number>("SELECT row_count FROM population_run WHERE day_ms = ?")
+    .prepare<[number], number>(
+      "SELECT row_count FROM population_run WHERE day_ms = ? AND is_ready = 1",
+    )
     .pluck()
     .get(day);
   if (known !== undefined) {
@@ -34,7 +44,7 @@ export async function materialisePopulation(
   }
   const names = populationNames();
   const vectors = await withFacts(store, (duckdb) => readVectors(duckdb, day, names));
-  writeVectors(store, clock, day, names, vectors);
+  await writeVectors(store, clock, day, names, vectors);
   return { day, rows: vectors.size };
 }
 
@@ -77,27 +87,58 @@ function keyColumn(view: FeatureView): string {
   return key;
 }
 
-function writeVectors(
-  { sqlite }: Store,
+/** Stores a day's vectors in turns, then lets them serve; earlier days than those that are kept go in turns. */
+async function writeVectors(
+  store: Store,
   clock: Clock,
   day: number,
   names: readonly string[],
   vectors: ReadonlyMap<string, Float64Array>,
-): void {
-  const insert = sqlite.prepare("INSERT INTO population_feature VALUES (?, ?, ?, ?)");
-  writeTransaction(sqlite, () => {
+): Promise<void> {
+  const { sqlite } = store;
+  await removeUnready(store);
+  await writeWhenFree(sqlite, () =>
     sqlite
-      .prepare("INSERT INTO population_run VALUES (?, ?, ?, ?)")
-      .run(day, JSON.stringify(names), vectors.size, clock.now());
-    for (const [id, vector] of vectors) {
-      const [entity = "", ...key] = id.split("\n");
-      insert.run(day, entity, key.join("\n"), Buffer.from(vector.buffer));
-    }
+      .prepare("INSERT INTO population_run VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING")
+      .run(day, JSON.stringify(names), vectors.size, clock.now()),
+  );
+  const insert = sqlite.prepare(
+    `INSERT OR REPLACE INTO population_feature SELECT @day, @entity, @key, @vector
+     WHERE EXISTS (SELECT 1 FROM population_run WHERE day_ms = @day AND is_ready = 0)`,
+  );
+  await writeInTurns(store, [...vectors], ([id, vector]) => {
+    const [entity = "", ...key] = id.split("\n");
+    insert.run({ day, entity, key: key.join("\n"), vector: Buffer.from(vector.buffer) });
+  });
+  await store.flush();
+  await writeWhenFree(sqlite, () => {
+    sqlite.prepare("UPDATE population_run SET is_ready = 1 WHERE day_ms = ?").run(day);
     sqlite
       .prepare(
-        "DELETE FROM population_run WHERE day_ms NOT IN (SELECT day_ms FROM population_run ORDER BY day_ms DESC LIMIT ?)",
+        "UPDATE population_run SET is_ready = 0 WHERE day_ms NOT IN (SELECT day_ms FROM population_run ORDER BY day_ms DESC LIMIT ?)",
       )
       .run(DAYS_KEPT);
+  });
+  await removeUnready(store);
+}
+
+/** Removes days that serve no longer, and what an interrupted materialisation left. */
+async function removeUnready(store: Store): Promise<void> {
+  const { sqlite } = store;
+  const next = sqlite
+    .prepare<[], number>("SELECT day_ms FROM population_run WHERE is_ready = 0 LIMIT 1")
+    .pluck();
+  const removeRows = sqlite.prepare(
+    `DELETE FROM population_feature WHERE day_ms = @day AND (entity, key) IN (
+       SELECT entity, key FROM population_feature WHERE day_ms = @day LIMIT 20)`,
+  );
+  const removeRun = sqlite.prepare("DELETE FROM population_run WHERE day_ms = ?");
+  await writeTurns(store, () => {
+    const day = next.get();
+    if (day !== undefined && removeRows.run({ day }).changes === 0) {
+      removeRun.run(day);
+    }
+    return day !== undefined;
   });
 }
 
@@ -110,7 +151,7 @@ export interface Population {
 /** Reads the latest population of a day at or before that of an instant, through statements that are prepared once. */
 export function openPopulation({ sqlite }: Store): (instant: number) => Population {
   const latest = sqlite.prepare<[number], { readonly day: number; readonly features: string }>(
-    "SELECT day_ms AS day, features FROM population_run WHERE day_ms <= ? ORDER BY day_ms DESC LIMIT 1",
+    "SELECT day_ms AS day, features FROM population_run WHERE day_ms <= ? AND is_ready = 1 ORDER BY day_ms DESC LIMIT 1",
   );
   const read = sqlite
     .prepare<[number, string, string], Buffer>(

@@ -1,4 +1,13 @@
-import { type Store, toIso, writeTransaction } from "../base/index.ts";
+import {
+  ServiceError,
+  type Sqlite,
+  type Store,
+  type Turns,
+  toIso,
+  writeInTurns,
+  writeTurns,
+  writeWhenFree,
+} from "../base/index.ts";
 import type { ModelName } from "../models/index.ts";
 
 /** The stamps that every answer carries: how fresh it is and who said it. ISO 8601. */
@@ -57,58 +66,106 @@ export interface NewPrediction {
 }
 
 /**
- * Publishes a run: readers see the previous one until the very transaction that shows all of this
- * one. The previous run is removed.
+ * Publishes a run: readers see the previous one until the very transaction that shows all of this one. The rows are
+ * written in turns before, and those of the previous run go in turns afterwards; what an interrupted publication left goes
+ * with them. Whoever was erased meanwhile is left out. Throws `conflict` where another run of the model was published
+ * meanwhile.
  */
-export function publishRun(
+export async function publishRun(
   store: Store,
   run: NewRun,
   predictions: readonly NewPrediction[],
-): number {
-  const insert = store.sqlite.prepare("INSERT INTO prediction VALUES (?, ?, ?, ?, ?, ?)");
-  return writeTransaction(store.sqlite, () => {
-    store.sqlite.prepare("DELETE FROM prediction_run WHERE model = ?").run(run.model);
-    const id = Number(
-      store.sqlite
-        .prepare(
-          `INSERT INTO prediction_run (model, version_id, as_of, data_through, computed_at, row_count, is_current)
-           VALUES (?, ?, ?, ?, ?, ?, 1)`,
-        )
-        .run(
-          run.model,
-          run.versionId,
-          run.asOf,
-          run.dataThrough,
-          run.computedAt,
-          predictions.length,
-        ).lastInsertRowid,
-    );
-    for (const one of predictions) {
-      insert.run(
-        id,
-        one.customerId,
-        one.product,
-        JSON.stringify(one.probabilities.map((p) => Number(p.toPrecision(6)))),
-        one.percentile,
-        JSON.stringify(one.facts),
+  turns?: Turns,
+): Promise<number> {
+  const { sqlite } = store;
+  await removeRuns(store, run.model, turns);
+  const id = await writeWhenFree(sqlite, () => addRun(sqlite, run));
+  const exists = sqlite
+    .prepare<[number], number>("SELECT 1 FROM prediction_run WHERE id = ?")
+    .pluck();
+  const check = (): void => {
+    if (exists.get(id) === undefined) {
+      throw new ServiceError(
+        "conflict",
+        `${run.model}: another run was published while this one was being stored; score again`,
       );
     }
-    return id;
+  };
+  const insert = sqlite.prepare(
+    `INSERT INTO prediction SELECT @id, @customerId, @product, @probabilities, @percentile, @facts
+     WHERE EXISTS (SELECT 1 FROM customer WHERE id = @customerId)`,
+  );
+  let rows = 0;
+  const add = (one: NewPrediction): void => {
+    check();
+    rows += insert.run({
+      ...one,
+      id,
+      probabilities: JSON.stringify(one.probabilities.map((p) => Number(p.toPrecision(6)))),
+      facts: JSON.stringify(one.facts),
+    }).changes;
+  };
+  await writeInTurns(store, predictions, add, turns);
+  await store.flush();
+  await writeWhenFree(sqlite, () => {
+    check();
+    sqlite.prepare("UPDATE prediction_run SET is_current = 0 WHERE model = ?").run(run.model);
+    sqlite
+      .prepare("UPDATE prediction_run SET is_current = 1, row_count = ? WHERE id = ?")
+      .run(rows, id);
   });
+  await removeRuns(store, run.model, turns);
+  return id;
+}
+
+/** A run that nobody sees yet. */
+function addRun(sqlite: Sqlite, run: NewRun): number {
+  const { model, versionId, asOf, dataThrough, computedAt } = run;
+  const { lastInsertRowid } = sqlite
+    .prepare(
+      `INSERT INTO prediction_run (model, version_id, as_of, data_through, computed_at, row_count, is_current)
+       VALUES (?, ?, ?, ?, ?, 0, 0)`,
+    )
+    .run(model, versionId, asOf, dataThrough, computedAt);
+  return Number(lastInsertRowid);
+}
+
+/** Removes the runs of a model that nobody sees, in turns. */
+async function removeRuns(store: Store, model: ModelName, turns: Turns | undefined): Promise<void> {
+  const { sqlite } = store;
+  const next = sqlite
+    .prepare<[string], number>(
+      "SELECT id FROM prediction_run WHERE model = ? AND is_current = 0 LIMIT 1",
+    )
+    .pluck();
+  const removeRows = sqlite.prepare(
+    `DELETE FROM prediction WHERE run_id = @id AND customer_id IN (
+       SELECT customer_id FROM prediction WHERE run_id = @id LIMIT 20)`,
+  );
+  const removeRun = sqlite.prepare("DELETE FROM prediction_run WHERE id = ?");
+  const step = (): boolean => {
+    const id = next.get(model);
+    if (id === undefined) {
+      return false;
+    }
+    if (removeRows.run({ id }).changes === 0) {
+      removeRun.run(id);
+    }
+    return true;
+  };
+  await writeTurns(store, step, turns);
 }
 
 /** Stores what products are called, for answers that people read. */
-export function replaceProductNames(
+export async function replaceProductNames(
   store: Store,
   products: readonly { readonly product: string; readonly name: string | null }[],
-): void {
+): Promise<void> {
   const upsert = store.sqlite.prepare(
     "INSERT INTO product VALUES (?, ?) ON CONFLICT (product) DO UPDATE SET name = excluded.name",
   );
-  writeTransaction(store.sqlite, () => {
-    for (const { product, name } of products) {
-      upsert.run(product, name);
-    }
+  await writeInTurns(store, products, ({ product, name }) => {
+    upsert.run(product, name);
   });
 }
 

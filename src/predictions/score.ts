@@ -86,7 +86,7 @@ export async function scoreAll(context: ScoringContext, task: ModelTask): Promis
   const predictions = await scoreFile(context, task, artifact, file);
   const rowsPerSecond = Math.round(predictions.length / ((performance.now() - started) / 1000));
   step.update(2, 3);
-  publishRun(
+  await publishRun(
     store,
     {
       model: task.model,
@@ -167,7 +167,7 @@ async function featureRows(
     };
     await offline.build(request);
     await recordBuiltRows(context, "scoring", { ...request, facts: offline.facts });
-    replaceProductNames(context.store, await offline.productNames());
+    await replaceProductNames(context.store, await offline.productNames());
   } finally {
     offline.close();
   }

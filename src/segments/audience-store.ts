@@ -1,4 +1,13 @@
-import { ServiceError, type Store, toIso, writeTransaction } from "../base/index.ts";
+import {
+  ServiceError,
+  type Sqlite,
+  type Store,
+  type Turns,
+  toIso,
+  writeInTurns,
+  writeTurns,
+  writeWhenFree,
+} from "../base/index.ts";
 import type { Freshness } from "../predictions/index.ts";
 
 export type AudienceKind = "repurchase" | "retargeting";
@@ -49,56 +58,127 @@ export interface AudienceStamp {
   readonly computedAt: number;
 }
 
-/** Shows the new versions of the given audiences all at once; other current ones of `kind` end. */
-export function publishAudiences(
+/**
+ * Shows the new versions of the given audiences all at once; other current ones of `kind` end. Members are written in turns
+ * before that, and those of earlier versions go in turns afterwards; what an interrupted publication left goes with them.
+ * Whoever was erased meanwhile is left out. Throws `conflict` where others of the kind were published meanwhile.
+ */
+export async function publishAudiences(
   store: Store,
   kind: AudienceKind,
   audiences: readonly NewAudience[],
   stamp: AudienceStamp,
-): void {
+  turns?: Turns,
+): Promise<void> {
   const { sqlite } = store;
-  const insertMember = sqlite.prepare("INSERT INTO audience_member VALUES (?, ?, ?, ?, ?, ?, ?)");
-  writeTransaction(sqlite, () => {
+  await removeUnseen(store, kind, turns);
+  const versions = await writeWhenFree(sqlite, () =>
+    audiences.map((audience) => ({
+      audience,
+      version: addAudience(sqlite, kind, audience, stamp),
+    })),
+  );
+  for (const { audience, version } of versions) {
+    await addMembers(store, audience, version, turns);
+  }
+  await store.flush();
+  const show = sqlite.prepare("UPDATE audience SET is_current = 1 WHERE name = ? AND version = ?");
+  await writeWhenFree(sqlite, () => {
     sqlite.prepare("UPDATE audience SET is_current = 0 WHERE kind = ?").run(kind);
-    for (const audience of audiences) {
-      const version =
-        (sqlite
-          .prepare<[string], number | null>("SELECT max(version) FROM audience WHERE name = ?")
-          .pluck()
-          .get(audience.name) ?? 0) + 1;
-      sqlite
-        .prepare("INSERT INTO audience VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)")
-        .run(
-          audience.name,
-          version,
-          kind,
-          audience.week?.id ?? null,
-          audience.week?.start ?? null,
-          audience.week?.end ?? null,
-          audience.purpose,
-          stamp.modelVersion,
-          stamp.asOf,
-          stamp.dataThrough,
-          stamp.computedAt,
-          audience.members.length,
-        );
-      audience.members.forEach((member, index) => {
-        insertMember.run(
-          audience.name,
-          version,
-          index + 1,
-          member.customerId,
-          member.product,
-          member.probability,
-          member.percentile,
-        );
-      });
-      sqlite
-        .prepare("DELETE FROM audience WHERE name = ? AND version < ?")
-        .run(audience.name, version);
+    for (const { audience, version } of versions) {
+      refuseOverwritten(show.run(audience.name, version).changes === 1, audience.name);
     }
-    sqlite.prepare("DELETE FROM audience WHERE kind = ? AND is_current = 0").run(kind);
   });
+  await removeUnseen(store, kind, turns);
+}
+
+/** A new version that nobody sees yet. */
+function addAudience(
+  sqlite: Sqlite,
+  kind: AudienceKind,
+  { name, week, purpose, members }: NewAudience,
+  stamp: AudienceStamp,
+): number {
+  const latest = sqlite
+    .prepare<[string], number | null>("SELECT max(version) FROM audience WHERE name = ?")
+    .pluck()
+    .get(name);
+  const version = (latest ?? 0) + 1;
+  sqlite
+    .prepare("INSERT INTO audience VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)")
+    .run(
+      name,
+      version,
+      kind,
+      week?.id ?? null,
+      week?.start ?? null,
+      week?.end ?? null,
+      purpose,
+      stamp.modelVersion,
+      stamp.asOf,
+      stamp.dataThrough,
+      stamp.computedAt,
+      members.length,
+    );
+  return version;
+}
+
+async function addMembers(
+  store: Store,
+  { name, members }: NewAudience,
+  version: number,
+  turns: Turns | undefined,
+): Promise<void> {
+  const exists = store.sqlite
+    .prepare<[string, number], number>("SELECT 1 FROM audience WHERE name = ? AND version = ?")
+    .pluck();
+  const insert = store.sqlite.prepare(
+    `INSERT INTO audience_member SELECT @name, @version, @position, @customerId, @product, @probability, @percentile
+     WHERE EXISTS (SELECT 1 FROM customer WHERE id = @customerId)`,
+  );
+  const positioned = members.map((member, index) => ({ ...member, position: index + 1 }));
+  const add = (member: (typeof positioned)[number]): void => {
+    refuseOverwritten(exists.get(name, version) === 1, name);
+    insert.run({ ...member, name, version });
+  };
+  await writeInTurns(store, positioned, add, turns);
+}
+
+function refuseOverwritten(isThere: boolean, name: string): void {
+  if (!isThere) {
+    throw new ServiceError(
+      "conflict",
+      `audience ${name}: others were published while this one was being stored; refresh again`,
+    );
+  }
+}
+
+/** Removes the versions of a kind that nobody sees, in turns. */
+async function removeUnseen(
+  store: Store,
+  kind: AudienceKind,
+  turns: Turns | undefined,
+): Promise<void> {
+  const { sqlite } = store;
+  const next = sqlite.prepare<[string], { readonly name: string; readonly version: number }>(
+    "SELECT name, version FROM audience WHERE kind = ? AND is_current = 0 LIMIT 1",
+  );
+  const removeMembers = sqlite.prepare(
+    `DELETE FROM audience_member WHERE name = @name AND version = @version AND position IN (
+       SELECT position FROM audience_member WHERE name = @name AND version = @version LIMIT 20)`,
+  );
+  const remove = sqlite.prepare("DELETE FROM audience WHERE name = @name AND version = @version");
+  const step = (): boolean => {
+    const unseen = next.get(kind);
+    if (unseen === undefined) {
+      return false;
+    }
+    if (removeMembers.run(unseen).changes === 0) {
+      remove.run(unseen);
+    }
+    return true;
+  };
+  await writeTurns(store, step, turns);
 }
 
 interface AudienceRow {

@@ -34,14 +34,18 @@ export function repurchaseAudienceName(week: string): string {
  * which product), and the retargeting pool ranked by conversion intent. Throws `not-ready` where
  * nothing was scored.
  */
-export function refreshAudiences(store: Store, clock: Clock, options: AudienceOptions): Audience[] {
+export async function refreshAudiences(
+  store: Store,
+  clock: Clock,
+  options: AudienceOptions,
+): Promise<Audience[]> {
   const repurchase = currentRun(store, "repurchase-week");
   const intent = currentRun(store, "conversion-intent");
   if (repurchase === undefined && intent === undefined) {
     throw new ServiceError("not-ready", 'nothing is scored yet: run "herkoop score"');
   }
   if (repurchase !== undefined) {
-    publishAudiences(
+    await publishAudiences(
       store,
       "repurchase",
       repurchaseAudiences(store, repurchase, options),
@@ -49,7 +53,7 @@ export function refreshAudiences(store: Store, clock: Clock, options: AudienceOp
     );
   }
   if (intent !== undefined) {
-    publishAudiences(
+    await publishAudiences(
       store,
       "retargeting",
       [retargetingPool(store, intent)],

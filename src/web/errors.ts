@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import { z } from "zod";
-import { type ErrorCode, messageOf, ServiceError } from "../base/index.ts";
+import { busyInWords, type ErrorCode, messageOf, ServiceError } from "../base/index.ts";
 
 /** An error as RFC 9457 tells it. */
 export const problemSchema = z
@@ -27,12 +27,14 @@ const KINDS: Readonly<Record<ErrorCode, { readonly status: number; readonly titl
   overloaded: { status: 429, title: "Overloaded" },
   conflict: { status: 409, title: "Conflict" },
   damaged: { status: 503, title: "Damaged" },
+  busy: { status: 503, title: "Busy" },
   "not-ready": { status: 503, title: "Not ready" },
   cancelled: { status: 503, title: "Cancelled" },
 };
 
-/** How soon to come back, by status. */
+/** How soon to come back, by status; what is only busy is free again sooner. */
 const RETRY_AFTER_SECONDS: Readonly<Record<number, number>> = { 429: 1, 503: 10 };
+const BUSY_RETRY_AFTER_SECONDS = 1;
 
 /** Answers an address that nothing else answered. */
 export const refuseUnknown: RequestHandler = () => {
@@ -53,7 +55,7 @@ export const answerError: ErrorRequestHandler = (error: unknown, request, respon
     response.destroy();
     return;
   }
-  const problem = problemOf(error);
+  const problem = problemOf(busyInWords(error));
   if (problem.status === 500) {
     response.err =
       error instanceof Error ? error : new Error("something else than an error was thrown");
@@ -114,7 +116,10 @@ function withoutPaths(problem: Problem, { app }: Request): Problem {
 }
 
 function sendProblem(response: Response, problem: Problem): void {
-  const retryAfterSeconds = RETRY_AFTER_SECONDS[problem.status];
+  const retryAfterSeconds =
+    problem.title === KINDS.busy.title
+      ? BUSY_RETRY_AFTER_SECONDS
+      : RETRY_AFTER_SECONDS[problem.status];
   if (retryAfterSeconds !== undefined) {
     response.set("Retry-After", String(retryAfterSeconds));
   }

@@ -357,7 +357,7 @@ const NAMES = new Set(
   `inbox.message_id inbox.user_id inbox.anonymous_id inbox.order_id inbox.properties inbox.identifiers inbox.traits inbox.consent
    rejected_message.message_id rejected_message.content rejected_message.reason
    identifier.value identifier_link.reason identifier_separation.reason customer_change.reason
-   trait.name trait.value consent.basis consent_statement.basis order_summary.order_id recent_event.message_id recent_event.order_id recent_event.person
+   trait.name trait.value consent.basis consent_statement.basis order_summary.order_id pending_order.order_id recent_event.message_id recent_event.order_id recent_event.person
    prediction.facts prediction.probabilities duplicate.explanation`.split(/\s+/),
 );
 
@@ -375,7 +375,8 @@ const NAMELESS = new Set(
    import_run.rejects_file import_run.source inbox.campaign inbox.category inbox.channel inbox.currency inbox.device inbox.event inbox.product_id
    inbox.product_name inbox.source inbox.type migration.name model_alias.alias model_alias.model
    model_alias.version_id model_version.card model_version.folder model_version.id model_version.kind model_version.model
-   order_summary.currency order_summary.source prediction.product prediction_run.model prediction_run.version_id product.name
+   order_summary.currency order_summary.source pending_activity.channel pending_activity.source pending_file.file pending_order.currency
+   pending_order.source prediction.product prediction_run.model prediction_run.version_id product.name
    product.product pruning_curve.curve pruning_curve.version_id recent_event.campaign recent_event.category recent_event.channel recent_event.currency recent_event.device recent_event.event
    recent_event.product_id recent_event.product_name recent_event.source recent_event.type rejected_message.field
    rejected_message.source source.mapping source.name stated_consent.basis stated_consent.jurisdiction stated_consent.purpose

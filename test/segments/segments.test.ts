@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import fc from "fast-check";
-import { DAY_MS, fixedClock, ServiceError, type Store } from "../../src/base/index.ts";
+import { DAY_MS, fixedClock, ServiceError, type Store, type Turns } from "../../src/base/index.ts";
 import { currentRun, predictionsOf } from "../../src/predictions/index.ts";
 import { type NewPrediction, publishRun } from "../../src/predictions/prediction-store.ts";
+import { publishAudiences } from "../../src/segments/audience-store.ts";
 import {
   countMembers,
   coveredWeeks,
@@ -20,19 +21,20 @@ import { withStore } from "../support/temporary.ts";
 const SATURDAY = Date.parse("2011-12-10T00:00:00Z");
 const clock = fixedClock("2011-12-10T06:00:00Z");
 
-function publish(
+async function publish(
   store: Store,
   model: "repurchase-week" | "conversion-intent",
   predictions: readonly Partial<NewPrediction>[],
   asOf = SATURDAY,
-): void {
+  turns: Turns = {},
+): Promise<void> {
   const versionId = `${model}-v`;
   store.sqlite
     .prepare(
       "INSERT INTO model_version VALUES (?, ?, 'network', 'x', '{}', 0, 0, 0) ON CONFLICT DO NOTHING",
     )
     .run(versionId, model);
-  publishRun(
+  await publishRun(
     store,
     { model, versionId, asOf, dataThrough: asOf - DAY_MS, computedAt: clock.now() },
     predictions.map((one) => ({
@@ -43,6 +45,7 @@ function publish(
       facts: {},
       ...one,
     })),
+    turns,
   );
 }
 
@@ -104,12 +107,12 @@ describe("segments", () => {
   it("publishes who is due in each week, the most probable first, and only with consent", async () => {
     await withStore(async (store) => {
       people(store, 3, [2]);
-      publish(store, "repurchase-week", [
+      await publish(store, "repurchase-week", [
         { customerId: 1, product: "A", probabilities: [0.07, 0.9, 0.03] },
         { customerId: 2, product: "A", probabilities: [0.5, 0.4, 0.1] },
         { customerId: 3, product: "B", probabilities: [0.9, 0.05, 0.05] },
       ]);
-      const audiences = refreshAudiences(store, clock, { minimumProbability: 0.1 });
+      const audiences = await refreshAudiences(store, clock, { minimumProbability: 0.1 });
       expect(audiences.map((audience) => [audience.name, audience.candidates])).to.deep.equal([
         ["repurchase-2011-W49", 2],
         ["repurchase-2011-W50", 3],
@@ -139,11 +142,11 @@ describe("segments", () => {
   it("replaces a published run and its audiences at once, counting versions up", async () => {
     await withStore(async (store) => {
       people(store, 2);
-      publish(store, "conversion-intent", [{ customerId: 1, probabilities: [0.2, 0.8] }]);
-      refreshAudiences(store, clock, { minimumProbability: 0 });
-      publish(store, "conversion-intent", [{ customerId: 2, probabilities: [0.6, 0.4] }]);
+      await publish(store, "conversion-intent", [{ customerId: 1, probabilities: [0.2, 0.8] }]);
+      await refreshAudiences(store, clock, { minimumProbability: 0 });
+      await publish(store, "conversion-intent", [{ customerId: 2, probabilities: [0.6, 0.4] }]);
       expect(getAudience(store, RETARGETING_POOL).version).to.equal(1);
-      refreshAudiences(store, clock, { minimumProbability: 0 });
+      await refreshAudiences(store, clock, { minimumProbability: 0 });
       const pool = getAudience(store, RETARGETING_POOL);
       expect(pool.version).to.equal(2);
       expect(
@@ -162,17 +165,72 @@ describe("segments", () => {
     });
   });
 
-  it("keeps what is published where a publication fails half-way", async () => {
+  it("keeps what is published where a publication fails half-way, and clears what it left", async () => {
     await withStore(async (store) => {
-      people(store, 1);
-      publish(store, "conversion-intent", [{ customerId: 1, probabilities: [0.2, 0.8] }]);
-      // Customer 99 does not exist: the foreign key stops the second run in its midst.
-      expect(() => {
-        publish(store, "conversion-intent", [{ customerId: 1 }, { customerId: 99 }]);
-      }).to.throw(/FOREIGN KEY/);
-      const run = currentRun(store, "conversion-intent");
-      expect(predictionsOf(store, run?.id ?? 0, 1)[0]?.probabilities).to.deep.equal([0.2, 0.8]);
-      return Promise.resolve();
+      const count = store.sqlite.prepare<[], number>("SELECT count(*) FROM prediction").pluck();
+      people(store, 3);
+      await publish(store, "conversion-intent", [{ customerId: 1, probabilities: [0.2, 0.8] }]);
+      const failing = [{ customerId: 1 }, { customerId: 2 }, { percentile: Number.NaN }];
+      for (const turns of [{ stepsMax: 1 }, {}]) {
+        const error: unknown = await publish(store, "conversion-intent", failing, SATURDAY, {
+          ...turns,
+          pause: () => Promise.resolve(),
+        }).catch((thrown: unknown) => thrown);
+        expect(error)
+          .to.be.instanceOf(Error)
+          .and.match(/NOT NULL/);
+        const run = currentRun(store, "conversion-intent");
+        expect(predictionsOf(store, run?.id ?? 0, 1)[0]?.probabilities).to.deep.equal([0.2, 0.8]);
+        expect(run?.rows).to.equal(1);
+        expect(predictionsOf(store, run?.id ?? 0, 2)).to.deep.equal([]);
+      }
+      await publish(store, "conversion-intent", [{ customerId: 2 }]);
+      expect(count.get()).to.equal(1);
+    });
+  });
+
+  it("leaves out who was erased between scoring and publishing", async () => {
+    await withStore(async (store) => {
+      people(store, 2);
+      await publish(store, "conversion-intent", [{ customerId: 99 }, { customerId: 2 }]);
+      expect(currentRun(store, "conversion-intent")?.rows).to.equal(1);
+    });
+  });
+
+  it("shows audiences all at once, and hides what an interrupted publication stored", async () => {
+    await withStore(async (store) => {
+      people(store, 3);
+      await publish(store, "repurchase-week", [
+        { customerId: 1, product: "A", probabilities: [0.5, 0.4, 0.1] },
+        { customerId: 2, product: "A", probabilities: [0.5, 0.4, 0.1] },
+      ]);
+      const [first] = await refreshAudiences(store, clock, { minimumProbability: 0 });
+      const members = (name: string): number =>
+        readMembers(store, getAudience(store, name), { after: 0, limit: 9 }).length;
+      const seen = new Set<string>();
+      const { modelVersion, name } = first ?? { modelVersion: "", name: "" };
+      const member = { customerId: 3, product: "A", probability: 0.5, percentile: 0.5 };
+      const next = ["one", "two"].map((title) => ({
+        ...({ name: title, kind: "repurchase", week: null, purpose: "advertising" } as const),
+        members: [member, member],
+      }));
+      const stamp = { modelVersion, asOf: 0, dataThrough: 0, computedAt: 0 };
+      await publishAudiences(store, "repurchase", next, stamp, {
+        stepsMax: 1,
+        pause: () => {
+          const names = listAudiences(store).map((one) => `${one.name} ${members(one.name)}`);
+          seen.add(names.join());
+          return Promise.resolve();
+        },
+      });
+      expect(seen.size).to.equal(2);
+      expect([...seen]).to.deep.equal([
+        [...seen].find((one) => one.includes(`${name} 2`)),
+        "one 2,two 2",
+      ]);
+      expect(
+        store.sqlite.prepare<[], number>("SELECT count(*) FROM audience_member").pluck().get(),
+      ).to.equal(4);
     });
   });
 
@@ -180,10 +238,10 @@ describe("segments", () => {
     await withStore(async (store, folder) => {
       people(store, 2);
       store.sqlite.prepare("INSERT INTO product VALUES ('A', '=HYPERLINK(\"x\"), 5\" disc')").run();
-      publish(store, "repurchase-week", [
+      await publish(store, "repurchase-week", [
         { customerId: 1, product: "A", probabilities: [0.7, 0.3] },
       ]);
-      refreshAudiences(store, clock, { minimumProbability: 0.01 });
+      await refreshAudiences(store, clock, { minimumProbability: 0.01 });
       const [file] = await exportAudiences(store, folder);
       const [header, row] = readFileSync(file ?? "", "utf8").split("\n");
       expect(header).to.equal(
@@ -195,10 +253,12 @@ describe("segments", () => {
 
   it("says what to do where nothing is scored or published", async () => {
     await withStore(async (store) => {
-      expect(() => refreshAudiences(store, clock, { minimumProbability: 0 })).to.throw(
-        ServiceError,
-        /run "herkoop score"/,
+      const error: unknown = await refreshAudiences(store, clock, { minimumProbability: 0 }).catch(
+        (thrown: unknown) => thrown,
       );
+      expect(error)
+        .to.be.instanceOf(ServiceError)
+        .and.match(/run "herkoop score"/);
       expect(() => getAudience(store, "x")).to.throw(ServiceError, /audiences --refresh/);
       return Promise.resolve();
     });

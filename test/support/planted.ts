@@ -209,14 +209,16 @@ export async function plant(store: Store, folder: string): Promise<void> {
     `INSERT INTO identifier_separation SELECT min(id), max(id), 'jan.jansen@voorbeeld.nl is not Eva', 0
      FROM identifier WHERE type = 'user_id' AND value IN ('jan-7731', 'eva-2210');
      INSERT INTO duplicate (left_identifier_id, right_identifier_id, match_weight, probability, explanation, found_at)
-     SELECT low_id, high_id, 3, 0.8, '{}', 0 FROM identifier_separation`,
+     SELECT low_id, high_id, 3, 0.8, '{}', 0 FROM identifier_separation;
+     INSERT INTO pending_activity SELECT identifier_id, source, channel, 1, first_at, last_at FROM identifier_activity;
+     INSERT INTO pending_order SELECT * FROM order_summary`,
   );
-  publish(store);
+  await publish(store);
   await exportAudiences(store, store.path("audiences"));
   await writeBacktest(store);
 }
 
-function publish(store: Store): void {
+async function publish(store: Store): Promise<void> {
   const { sqlite } = store;
   for (const [model, id, asOf] of [
     ["repurchase-week", "repurchase-old", NOW - 100 * DAY_MS],
@@ -233,17 +235,17 @@ function publish(store: Store): void {
     percentile: 0.5,
     facts: { daysSinceLastPurchase: 31 },
   }));
-  publishRun(
+  await publishRun(
     store,
     { ...common, model: "repurchase-week", versionId: "repurchase-v1" },
     scores.map((one) => ({ ...one, product: "A", probabilities: [0.2, 0.2, 0.2, 0.4] })),
   );
-  publishRun(
+  await publishRun(
     store,
     { ...common, model: "conversion-intent", versionId: "intent-v1" },
     scores.map((one) => ({ ...one, product: "", probabilities: [0.4, 0.6] })),
   );
-  refreshAudiences(store, plantedClock, { minimumProbability: 0.05 });
+  await refreshAudiences(store, plantedClock, { minimumProbability: 0.05 });
 }
 
 async function writeBacktest(store: Store): Promise<void> {

@@ -54,7 +54,14 @@ export async function importLines(
   mapping: Mapping = shopMapping(),
   name = "events.csv",
 ): Promise<ImportReport> {
-  const file = join(folder, name);
+  const file = writeLines(join(folder, name), lines);
+  const report = await importFile(store, shopClock, { file, mapping });
+  await resolveCustomers(store, shopClock);
+  return report;
+}
+
+/** Writes lines as a CSV file, whose name is returned. */
+export function writeLines(file: string, lines: readonly ShopLine[]): string {
   const rows = lines.map((line) =>
     [
       line.user,
@@ -74,9 +81,7 @@ export async function importLines(
     file,
     ["user,visitor,event,order,product,quantity,price,at,known", ...rows, ""].join("\n"),
   );
-  const report = await importFile(store, shopClock, { file, mapping });
-  await resolveCustomers(store, shopClock);
-  return report;
+  return file;
 }
 
 /** A shop whose customers buy a few products in rhythms of their own, over `days` days from 2023-01-01. */

@@ -71,8 +71,8 @@ export async function withShopApi(
   work: (api: TestApi) => Promise<void>,
   given: Partial<AppContext> = {},
 ): Promise<void> {
-  await withStore((store) => {
-    fillShop(store);
+  await withStore(async (store) => {
+    await fillShop(store);
     return work(apiOver(store, given));
   });
 }
@@ -105,7 +105,7 @@ export const CURVE = [
  * Thirteen customers: 1 is jan.jansen, 2 has a formula for an id, 3 never consented, 4 refused, 5 has no
  * predictions. All but 5 are in the retargeting pool, at 0.9, 0.85, ...; 1 to 4 buy A, 1 also B.
  */
-export function fillShop(store: Store): void {
+export async function fillShop(store: Store): Promise<void> {
   addHistory(store);
   addVersion(store, "repurchase-week", "repurchase-v1", "logistic-hazard", []);
   addVersion(store, "conversion-intent", "intent-v1", "network", CURVE);
@@ -117,11 +117,11 @@ export function fillShop(store: Store): void {
     `INSERT INTO identifier (type, value, customer_id, source, first_seen_at, linked_at) VALUES ('anonymous_id', 'cookie/1', 1, 'shop', ${AS_OF}, 0);
      INSERT INTO product VALUES ('A', 'Lavender "soap", 2 pieces'), ('B', NULL)`,
   );
-  publishShop(store);
+  await publishShop(store);
 }
 
 /** Scores the shop (again) and publishes its audiences. */
-export function publishShop(store: Store): void {
+export async function publishShop(store: Store): Promise<void> {
   const common = { asOf: AS_OF, dataThrough: AS_OF - DAY_MS, computedAt: clock.now() };
   const buyer = (customerId: number, product: string, probabilities: readonly number[]) => ({
     customerId,
@@ -130,11 +130,11 @@ export function publishShop(store: Store): void {
     percentile: 0.75,
     facts: { daysSinceLastPurchase: 31, meanGapDays: null },
   });
-  publishRun(store, { ...common, model: "repurchase-week", versionId: "repurchase-v1" }, [
+  await publishRun(store, { ...common, model: "repurchase-week", versionId: "repurchase-v1" }, [
     ...[1, 2, 3, 4].map((id) => buyer(id, "A", [0.14, 0.07, 0.07, 0.72])),
     buyer(1, "B", [0.07, 0.07, 0.07, 0.79]),
   ]);
-  publishRun(
+  await publishRun(
     store,
     { ...common, model: "conversion-intent", versionId: "intent-v1" },
     [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13].map((customerId, index) => ({
@@ -145,7 +145,7 @@ export function publishShop(store: Store): void {
       facts: { orders: 13 - customerId },
     })),
   );
-  refreshAudiences(store, clock, { minimumProbability: 0.05 });
+  await refreshAudiences(store, clock, { minimumProbability: 0.05 });
 }
 
 function addCustomer(

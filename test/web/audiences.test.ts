@@ -155,7 +155,7 @@ describe("audiences", () => {
       const { page } = (await get(`${POOL}?limit=2`)).body as MemberPage;
       const other = await get(`/v1/repurchase/2011-W50?cursor=${page.next ?? ""}`);
       expect(other.body).to.deep.include({ status: 400, field: "cursor" });
-      publishShop(store);
+      await publishShop(store);
       const stale = await get(`${POOL}?limit=2&cursor=${page.next ?? ""}`);
       expect(stale.status).to.equal(409);
       expect(stale.body).to.deep.include({

@@ -31,7 +31,7 @@ interface Streaming {
 
 async function whileServing(work: (streaming: Streaming) => Promise<void>): Promise<void> {
   await withStore(async (store) => {
-    fillShop(store);
+    await fillShop(store);
     growPool(store);
     let pages = 0;
     const sqlite = new Proxy(store.sqlite, {
@@ -116,7 +116,7 @@ describe("a CSV answer on its way", () => {
   it("breaks off, rather than ends, when a new version takes the place of the one it reads", async () => {
     await whileServing(async ({ store, open }) => {
       const answer = await open();
-      publishShop(store);
+      await publishShop(store);
       const failure = await once(answer.resume(), "end").then(
         () => undefined,
         (error: unknown) => error,

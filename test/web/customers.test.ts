@@ -160,7 +160,7 @@ describe("a customer's predictions", () => {
 
   it("are told by the command line with who answered", async () => {
     await withStore(async (store, parent) => {
-      fillShop(store);
+      await fillShop(store);
       const folder = join(parent, "store");
       const asked = ["predictions", "user_id", "jan.jansen"];
       const told = await herkoop(folder, ...asked, "--limit", "1");

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, openStoreKey, type Store, toIso, writeTransaction } from "../../base/index.ts";
+import { type Clock, openStoreKey, type Store, toIso, writeWhenFree } from "../../base/index.ts";
 import { addTombstones, listBackups, setAsideUnlisted } from "../../collection/index.ts";
 import type { Identifier } from "../identity-rules.ts";
-import { resolveCustomers, resolveInbox, writeIdentity } from "../resolve-store.ts";
+import { resolveCustomers, resolveInboxNow, writeIdentity } from "../resolve-store.ts";
 import { eraseRows, type TableErasure } from "./erase-rows-store.ts";
 import {
   beginErasure,
@@ -67,9 +67,9 @@ export async function erasePerson(
   await resolveCustomers(store, clock);
   options.onStep?.("resolve");
   const id = randomUUID();
-  writeTransaction(store.sqlite, () => {
+  await writeWhenFree(store.sqlite, () => {
     // Whoever came meanwhile is known, too; whoever comes from here on is refused.
-    resolveInbox(store, clock);
+    resolveInboxNow(store, clock);
     const person = findPerson(store, identifier);
     const startedAt = clock.now();
     beginErasure(store, id, {
@@ -110,7 +110,7 @@ async function finish(
   const { person } = readPlan(store, id);
   const found = await findInHistory(store, person);
   note(store, id, (plan) => withHistory(plan, found));
-  writeTransaction(store.sqlite, () => {
+  await writeWhenFree(store.sqlite, () => {
     const tables = eraseRows(store, person, found.messages);
     note(store, id, (plan) => ({ ...plan, stores: [...plan.stores, ...tables.map(ofTable)] }));
   });

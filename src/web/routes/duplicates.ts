@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { toIso } from "../../base/index.ts";
+import { toIso, whenFree } from "../../base/index.ts";
 import {
   DUPLICATE_STATUSES,
   type Duplicate,
@@ -98,6 +98,9 @@ const one = endpoint({
   },
 });
 
+/** How long a decision waits for another writer before the answer is 503. */
+const WAIT_MS = 700;
+
 /** Decides on a pair; only who shows a key may. */
 function deciding(action: "join" | "separate", status: "joined" | "separated"): Endpoint {
   return {
@@ -109,13 +112,16 @@ function deciding(action: "join" | "separate", status: "joined" | "separated"): 
     query: noParameters,
     body: duplicate,
     hasCsv: false,
-    handle: (context: WebContext, request, response) => {
+    handle: async (context: WebContext, request, response) => {
       const by = `API, key of ${authorize(context, request)}`;
       const { id } = parseInput(byId, request.params);
       const { store, clock } = context;
-      const decided = decideDuplicate(store, clock, { id, status, by });
+      const decided = await whenFree(
+        store.sqlite,
+        () => decideDuplicate(store, clock, { id, status, by }),
+        { waitMs: WAIT_MS },
+      );
       response.set("Cache-Control", "no-store").json(duplicateAnswer(decided));
-      return Promise.resolve();
     },
   };
 }
