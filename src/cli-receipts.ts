@@ -130,7 +130,7 @@ function addBackup(program: Command): void {
     .option("--json", "answer as JSON")
     .action(async (folder: string, options: Flags, command: Command) => {
       await withService(command, options, (service) =>
-        asWriter(service, () => {
+        asWriter(service, "backup", () => {
           const backup = makeBackup(service.store, service.clock, folder);
           answer(
             options,

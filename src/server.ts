@@ -120,7 +120,7 @@ function sealing(service: Service, resolveWaiting: () => void): () => Promise<vo
   let last = Promise.resolve();
   const seal = async (): Promise<void> => {
     try {
-      await asWriter(service, async () => {
+      await asWriter(service, "serve (sealing)", async () => {
         await sealInbox(service.store, { through: resolvedThrough(service.store.sqlite) });
         await compactHistory(service.store, { mergesMax: 1 });
         await applyRetentionDaily(service, resolveWaiting);

@@ -75,9 +75,16 @@ export async function openService(
   };
 }
 
-/** Runs what changes the history, alone: a second writer is refused, what a killed one left is removed, an erasure it began is finished. */
-export async function asWriter<T>(service: Service, work: () => Promise<T>): Promise<T> {
-  const release = acquireWriterLock(service.store);
+/**
+ * Runs what changes the history, alone: a second writer is refused, what a killed one left is removed, an erasure it
+ * began is finished. `name` tells a refused one what this is, as a command without personal data (`import orders.csv`).
+ */
+export async function asWriter<T>(
+  service: Service,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const release = acquireWriterLock(service.store, name, service.clock);
   try {
     removeUnlistedHistory(service.store);
     await resumeErasures(service.store, service.clock, service.config);
@@ -135,7 +142,7 @@ export async function materialiseFeatures(
 ): Promise<Materialisation> {
   const { store, clock } = service;
   const asOf = servingAsOf(store, clock);
-  await asWriter(service, async () => {
+  await asWriter(service, "serve: features of products", async () => {
     await sealResolved(service, resolveWaiting);
     await writeIdentity(store, clock);
   });

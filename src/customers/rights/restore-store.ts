@@ -31,8 +31,8 @@ export async function restoreBackup(
   const store = await openStore(unfinished);
   let receipts: SignedReceipt[];
   try {
-    // Of the process that made the backup, and of files that are not part of it.
-    store.sqlite.exec("DELETE FROM writer_lock; DELETE FROM identity_snapshot");
+    // Of files that are not part of it.
+    store.sqlite.exec("DELETE FROM identity_snapshot");
     if (former !== null) {
       takeTombstones(store, former);
     }
