@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import type { Command } from "commander";
-import { toIso } from "./base/index.ts";
+import { acquireServerLock, type Lock, toIso } from "./base/index.ts";
 import { wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
 import { countCustomers } from "./customers/index.ts";
@@ -15,6 +14,7 @@ import { audienceTable } from "./text.ts";
 interface ServeFlags {
   readonly host?: string;
   readonly port?: number;
+  readonly shutdownSeconds?: number;
 }
 
 /** Commands that serve: start (the main job first), serve. */
@@ -28,10 +28,16 @@ export function addServeCommands(program: Command): void {
       .option("--no-serve", "stop after the summary"),
   ).action(async (options: ServeFlags & { readonly serve: boolean }, command: Command) => {
     await withService(command, {}, async (service) => {
-      await runMainJob(service);
-      process.stdout.write(`${summary(service)}\n`);
-      if (options.serve) {
-        await serve(service, options);
+      // Before the work, not after it: another server may serve this store.
+      const lock = options.serve ? acquireServerLock(service.store, service.clock) : undefined;
+      try {
+        await runMainJob(service);
+        process.stdout.write(`${summary(service)}\n`);
+        if (lock !== undefined) {
+          await serve(service, options, lock);
+        }
+      } finally {
+        lock?.release();
       }
     });
   });
@@ -50,14 +56,26 @@ function withAddress(command: Command): Command {
       "--port <number>",
       "the port (also HERKOOP_PORT; 8080; 0 for any free one)",
       wholeNumber(0),
+    )
+    .option(
+      "--shutdown-seconds <number>",
+      "how long requests may take after SIGTERM before they are cut (also HERKOOP_SHUTDOWN_SECONDS; 10)",
+      wholeNumber(0),
     );
 }
 
-async function serve(service: Service, options: ServeFlags): Promise<void> {
+async function serve(service: Service, options: ServeFlags, lock?: Lock): Promise<void> {
+  const { shutdownSeconds } = options;
   const server = await startServer(
     service,
     options.host ?? service.config.host,
     options.port ?? service.config.port,
+    undefined,
+    undefined,
+    {
+      ...(lock === undefined ? {} : { lock }),
+      ...(shutdownSeconds === undefined ? {} : { shutdownSeconds }),
+    },
   );
   process.stdout.write(
     [
@@ -70,8 +88,27 @@ async function serve(service: Service, options: ServeFlags): Promise<void> {
       "",
     ].join("\n"),
   );
-  await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
-  await server.close();
+  await untilStopped();
+  if (!(await server.close())) {
+    // What still runs may take minutes; whatever it leaves, the next start goes on from there.
+    process.exit(0);
+  }
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */
+async function untilStopped(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    let isStopping = false;
+    const stop = (): void => {
+      if (isStopping) {
+        process.exit(130);
+      }
+      isStopping = true;
+      resolve();
+    };
+    process.on("SIGINT", stop);
+    process.on("SIGTERM", stop);
+  });
 }
 
 /** What the main job came to, on one page. */

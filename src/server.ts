@@ -1,20 +1,25 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
+  acquireServerLock,
   beside,
   DAY_MS,
   type Every,
   eventLoopLoad,
   type Load,
+  type Lock,
   messageOf,
+  nextTurn,
   openCheckpointer,
   ServiceError,
   systemEvery,
 } from "./base/index.ts";
+import { closeConnections, endsWithin } from "./closing.ts";
 import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
+import { watchSealing } from "./seal-watch.ts";
 import {
   applyRetentionDaily,
   asWriter,
@@ -26,34 +31,83 @@ import { createApp, createHttpServer } from "./web/index.ts";
 
 export interface RunningServer {
   readonly url: string;
-  /** Answers what is under way, seals what came in, then stops. */
-  close(): Promise<void>;
+  /**
+   * Stops listening, tells streams to connect again, lets running requests finish and cuts what is left at the shutdown
+   * deadline; then seals what came in, within the same time once more. Returns false where that was too short, so that
+   * work still runs; its events are safe in the inbox.
+   */
+  close(): Promise<boolean>;
+}
+
+/** What a server can be told besides its address. */
+export interface ServerOptions {
+  /** How long requests may take while it closes; the config's unless given. */
+  readonly shutdownSeconds?: number;
+  /** The store's server lock, where the caller holds it already; it goes when the server closes or can't start. */
+  readonly lock?: Lock;
 }
 
 const SEAL_INTERVAL_MS = 60_000;
 const RESOLVE_INTERVAL_MS = 50;
 const CHECKPOINT_INTERVAL_MS = 10_000;
 
-/** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken. */
+/**
+ * Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the
+ * port is taken or another server serves the store.
+ */
 export async function startServer(
   service: Service,
   host: string,
   port: number,
   every: Every = systemEvery,
   load: Load = eventLoopLoad(),
+  options: ServerOptions = {},
+): Promise<RunningServer> {
+  const lock = options.lock ?? acquireServerLock(service.store, service.clock);
+  const { shutdownSeconds = service.config.shutdownSeconds } = options;
+  try {
+    return await serve(service, { host, port, every, load, lock, closeMs: shutdownSeconds * 1000 });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+interface Serving {
+  readonly host: string;
+  readonly port: number;
+  readonly every: Every;
+  readonly load: Load;
+  readonly lock: Lock;
+  readonly closeMs: number;
+}
+
+async function serve(
+  service: Service,
+  { host, port, every, load, lock, closeMs }: Serving,
 ): Promise<RunningServer> {
   const { store, clock, logger, problems } = service;
   const online = openOnlineStore(store);
   const { modelsFolder } = service.config;
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
   const resolve = resolving(service, online, intent);
+  const closing = new AbortController();
   const server = createHttpServer(
-    createApp({ store, clock, logger, resolveWaiting: resolve, online, intent, every, problems }),
+    createApp({
+      store,
+      clock,
+      logger,
+      resolveWaiting: resolve,
+      online,
+      intent,
+      every,
+      problems,
+      closing: closing.signal,
+    }),
   );
-  let isClosing = false;
   server.on("request", (_request, response) => {
     response.once("close", () => {
-      if (isClosing) {
+      if (closing.signal.aborted) {
         server.closeIdleConnections();
       }
     });
@@ -62,35 +116,43 @@ export async function startServer(
   beginRetention(service);
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
+  const url = `http://${host}:${address.port}`;
+  lock.tell({ address: url });
   const background = { ...service, store: beside(store) };
   const resolveWaiting = (): void => {
     while (resolve());
   };
   const seal = sealing(background, resolveWaiting);
   const materialise = materialising(background, resolveWaiting);
-  const stopSealing = every(SEAL_INTERVAL_MS, () => void seal().then(materialise));
+  const stopSealing = every(SEAL_INTERVAL_MS, () => void seal.all().then(materialise));
   const checkpointer = openCheckpointer(store.sqlite);
   const stopCheckpoints = every(CHECKPOINT_INTERVAL_MS, () => void checkpointer.run());
   const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(load, resolve));
-  return {
-    url: `http://${host}:${address.port}`,
-    close: async () => {
-      stopSealing();
-      isClosing = true;
-      await new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeIdleConnections();
-      });
-      stopResolving();
-      stopCheckpoints();
-      await checkpointer.close();
-      resolveWaiting();
-      await seal();
-      await materialise.ended();
-    },
+  const finish = async (isLate: () => boolean): Promise<void> => {
+    // A request that was cut may be about to commit what it brought.
+    await nextTurn();
+    await checkpointer.close();
+    while (!isLate() && resolve()) {
+      await nextTurn();
+    }
+    await seal.last();
+    await materialise.ended();
   };
+  const close = async (): Promise<boolean> => {
+    stopSealing();
+    closing.abort();
+    await closeConnections(server, every, closeMs);
+    stopResolving();
+    stopCheckpoints();
+    const isFinished = await endsWithin(every, closeMs, finish);
+    if (!isFinished) {
+      logger.warn("stopped before everything was sealed; the next start goes on from here");
+    }
+    lock.release();
+    return isFinished;
+  };
+  let closed: Promise<boolean> | undefined;
+  return { url, close: () => (closed ??= close()) };
 }
 
 /** Ticks that may be passed over in a row while requests keep the process busy: a second. */
@@ -115,22 +177,44 @@ function whenIdle(load: Load, work: () => unknown): () => void {
   };
 }
 
-/** Seals and merges small files, one time after the other; what fails stays in the inbox for the next time. */
-function sealing(service: Service, resolveWaiting: () => void): () => Promise<void> {
-  let last = Promise.resolve();
-  const seal = async (): Promise<void> => {
+interface Sealing {
+  /** Seals, merges small files, and applies the day's retention. */
+  all(): Promise<void>;
+  /** Seals only. */
+  last(): Promise<void>;
+}
+
+/** Seals, one time after the other; what fails stays in the inbox for the next time, and is told after ten minutes. */
+function sealing(service: Service, resolveWaiting: () => void): Sealing {
+  const { store, clock, logger, problems } = service;
+  const watch = watchSealing(clock, logger, problems);
+  let previous = Promise.resolve();
+  const attempt = async (andThen: () => Promise<void>): Promise<void> => {
     try {
       await asWriter(service, "serve (sealing)", async () => {
-        await sealInbox(service.store, { through: resolvedThrough(service.store.sqlite) });
-        await compactHistory(service.store, { mergesMax: 1 });
-        await applyRetentionDaily(service, resolveWaiting);
+        await sealInbox(store, { through: resolvedThrough(store.sqlite) });
+        watch.succeed();
+        await andThen();
       });
     } catch (error) {
       const isBusy = error instanceof ServiceError && error.code === "conflict";
-      service.logger[isBusy ? "info" : "error"]({ reason: messageOf(error) }, "not sealed");
+      watch.fail(isBusy ? messageOf(error) : "it fails; the server's log says why");
+      logger[isBusy ? "info" : "error"]({ reason: messageOf(error) }, "not sealed");
     }
   };
-  return () => (last = last.then(seal));
+  return {
+    all: () => {
+      watch.check();
+      previous = previous.then(() =>
+        attempt(async () => {
+          await compactHistory(store, { mergesMax: 1 });
+          await applyRetentionDaily(service, resolveWaiting);
+        }),
+      );
+      return previous;
+    },
+    last: () => (previous = previous.then(() => attempt(() => Promise.resolve()))),
+  };
 }
 
 /** Makes a new day's features of products and categories ready, beside everything else; what fails waits for the next time. */
