@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
@@ -92,6 +93,8 @@ async function serve(
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
   const resolve = resolving(service, online, intent);
   const closing = new AbortController();
+  // Each open stream listens.
+  setMaxListeners(0, closing.signal);
   const server = createHttpServer(
     createApp({
       store,

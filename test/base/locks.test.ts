@@ -30,15 +30,7 @@ interface Said {
 }
 
 function start(mode: "hold" | "try", folder: string, within: readonly string[] = []): ChildProcess {
-  const [command, ...args] = [
-    ...within,
-    process.execPath,
-    "--import",
-    TSX,
-    CHILD,
-    mode,
-    folder,
-  ];
+  const [command, ...args] = [...within, process.execPath, "--import", TSX, CHILD, mode, folder];
   return spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
 }
 

@@ -208,6 +208,8 @@ const stream: Endpoint = {
     const { every = systemEvery } = context;
     const endBeats = every(BEAT_MS, () => response.write(": still listening\n\n"));
     const end = (): void => {
+      stop();
+      endBeats();
       response.end(`retry: ${RECONNECT_MS}\n: the server stops; connect again\n\n`);
     };
     const { closing } = context;
