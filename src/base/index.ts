@@ -15,7 +15,7 @@ export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
 export { type Every, systemEvery } from "./every.ts";
 export { findSpark, SPARK_VERSION, type Spark, type SparkSettings } from "./find-spark.ts";
 export { eventLoopLoad, type Load } from "./load.ts";
-export type { Lock } from "./lock.ts";
+export { LOCKS_FOLDER, type Lock } from "./lock.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { workingMemoryMiB } from "./memory.ts";
 export { messageKey } from "./message-key.ts";

@@ -12,6 +12,7 @@ import {
   openStore,
   type Store,
 } from "../../src/base/index.ts";
+import { searchFiles } from "../../src/customers/rights/remains-store.ts";
 import { outcomeOf, untilSaid } from "../support/command.ts";
 import { inFolder, withStore } from "../support/temporary.ts";
 
@@ -121,6 +122,16 @@ describe("locks of a store", function () {
       store.close();
       expect(readdirSync(join(folder, "store", "temporary"))).to.deep.equal([]);
       expect(readdirSync(join(folder, "store", "locks"))).to.deep.equal(["writer.sqlite"]);
+    });
+  });
+
+  it("hold while an erasure searches every file of the store", async () => {
+    await withStore(async (store, folder) => {
+      const release = write(store);
+      await attempt(folder);
+      searchFiles(store.folder, [{ type: "email", value: "jan.jansen@example.com" }]);
+      expect((await attempt(folder)).refusal).to.include(`(process ${process.pid})`);
+      release();
     });
   });
 
