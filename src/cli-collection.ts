@@ -102,7 +102,7 @@ export function addCollectionCommands(program: Command): void {
     .option("--json", "answer as JSON")
     .action(async (options: Flags, command: Command) => {
       await withService(command, options, (service) =>
-        asWriter(service, async () => {
+        asWriter(service, "seal", async () => {
           const report = await sealResolved(service);
           const { customers } = await resolveCustomers(service.store, service.clock);
           answer(

@@ -140,7 +140,7 @@ async function effectOf(
     return previewVerdict(store, verdict, one, other);
   }
   const decide = verdict === "join" ? joinIdentifiers : separateIdentifiers;
-  return asWriter(service, async () => {
+  return asWriter(service, `customers ${verdict}`, async () => {
     const effect = decide(store, clock, one, other, options.reason);
     await writeIdentity(store, clock);
     return effect;

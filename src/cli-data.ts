@@ -23,7 +23,7 @@ export function addDataCommands(program: Command): void {
     .option("--json", "answer as JSON")
     .action(async (options: { all?: boolean; json?: boolean }, command: Command) => {
       await withService(command, options, (service) =>
-        asWriter(service, async () => {
+        asWriter(service, "resolve", async () => {
           const resolve = options.all === true ? resolveAgain : resolveCustomers;
           const resolution = await resolve(service.store, service.clock);
           answer(

@@ -22,7 +22,7 @@ export function addHistoryCommands(program: Command): void {
     .option("--json", "answer as JSON")
     .action(async (options: Flags, command: Command) => {
       await withService(command, options, (service) =>
-        asWriter(service, async () => {
+        asWriter(service, "compact", async () => {
           const report = await compactHistory(service.store);
           answer(
             options,
@@ -86,7 +86,7 @@ function addRetentionCommands(program: Command): void {
     .option("--json", "answer as JSON")
     .action(async (options: Flags & { dryRun?: boolean }, command: Command) => {
       await withService(command, options, (service) =>
-        asWriter(service, async () => {
+        asWriter(service, "retention run", async () => {
           const report = await applyRetention(service, { dryRun: options.dryRun === true });
           answer(options, report, () => retentionText(report));
         }),

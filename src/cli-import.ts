@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { ServiceError } from "./base/index.ts";
 import { answer, withService } from "./cli-options.ts";
@@ -38,10 +39,16 @@ export function addImportCommands(program: Command): void {
     .action(async (names: string[], options: ImportOptions, command: Command) => {
       await withService(command, options, async (service) => {
         const run = (): Promise<void> => runImport(service, names, options);
-        await (options.dryRun === true ? run() : asWriter(service, run));
+        await (options.dryRun === true ? run() : asWriter(service, importName(names), run));
       });
     });
   addPresetCommands(program);
+}
+
+/** By the names of files alone, not where they are. */
+function importName([first = "", ...others]: readonly string[]): string {
+  const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  return `import ${basename(first)}${more}`;
 }
 
 async function runImport(

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
-import { parseInstant, ServiceError, toIso } from "./base/index.ts";
+import { parseInstant, ServiceError, shareOutput, toIso } from "./base/index.ts";
 import { answer, spans, wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
 import { writeIdentity } from "./customers/index.ts";
@@ -140,7 +140,7 @@ export function addModelCommands(program: Command): void {
       }
       if (isSeries(options)) {
         const asked = { last: cutoff, cutoffs: options.cutoffs ?? 1, seeds: options.seeds ?? 1 };
-        await answerSeries(options, await backtestSeries(context, task, asked));
+        await answerSeries(service, options, await backtestSeries(context, task, asked));
         return;
       }
       const file = options.out ?? backtestFile(service.store.path("backtests"), task, cutoff);
@@ -190,9 +190,14 @@ function isSeries({ cutoffs, seeds, figure }: BacktestFlags): boolean {
   return cutoffs !== undefined || seeds !== undefined || figure !== undefined;
 }
 
-async function answerSeries(options: BacktestFlags, series: BacktestSeries): Promise<void> {
+async function answerSeries(
+  { store }: Service,
+  options: BacktestFlags,
+  series: BacktestSeries,
+): Promise<void> {
   if (options.figure !== undefined) {
     writeFileSync(options.figure, await backtestFigure(series, options.system));
+    shareOutput(store.folder, options.figure);
   }
   answer(options, series, () => seriesText(series, options.system));
 }

@@ -92,7 +92,7 @@ function addErase(customers: Command): void {
 
 async function resume(service: Service, options: EraseFlags): Promise<void> {
   // Whoever writes finishes what was interrupted, before anything else.
-  await asWriter(service, () => Promise.resolve());
+  await asWriter(service, "customers erase --resume", () => Promise.resolve());
   answer(options, { pending: [] }, () => "no erasure is unfinished");
 }
 
@@ -118,7 +118,7 @@ async function erase(
     answer(options, { dryRun: true, ...preview }, () => storesTable(preview.stores));
     return;
   }
-  const signed = await asWriter(service, () =>
+  const signed = await asWriter(service, "customers erase", () =>
     erasePerson(service.store, service.clock, identifier, service.config),
   );
   answer(options, signed, () => receiptText(signed));

@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import type { Command } from "commander";
-import { toIso } from "./base/index.ts";
+import { acquireServerLock, type Lock, toIso } from "./base/index.ts";
 import { wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
 import { readHostNames } from "./config.ts";
@@ -18,6 +17,7 @@ interface ServeFlags {
   readonly host?: string;
   readonly port?: number;
   readonly allowedHost?: readonly string[];
+  readonly shutdownSeconds?: number;
 }
 
 /** Commands that serve: start (the main job first), serve. */
@@ -31,10 +31,16 @@ export function addServeCommands(program: Command): void {
       .option("--no-serve", "stop after the summary"),
   ).action(async (options: ServeFlags & { readonly serve: boolean }, command: Command) => {
     await withService(command, {}, async (service) => {
-      await runMainJob(service);
-      process.stdout.write(`${summary(service)}\n`);
-      if (options.serve) {
-        await serve(service, options);
+      // Before the work, not after it: another server may serve this store.
+      const lock = options.serve ? acquireServerLock(service.store, service.clock) : undefined;
+      try {
+        await runMainJob(service);
+        process.stdout.write(`${summary(service)}\n`);
+        if (lock !== undefined) {
+          await serve(service, options, lock);
+        }
+      } finally {
+        lock?.release();
       }
     });
   });
@@ -61,15 +67,27 @@ function withAddress(command: Command): Command {
         ...(before ?? []),
         ...readHostNames([name], "--allowed-host"),
       ],
+    )
+    .option(
+      "--shutdown-seconds <number>",
+      "how long requests may take after SIGTERM before they are cut (also HERKOOP_SHUTDOWN_SECONDS; 10)",
+      wholeNumber(0),
     );
 }
 
-async function serve(service: Service, options: ServeFlags): Promise<void> {
+async function serve(service: Service, options: ServeFlags, lock?: Lock): Promise<void> {
+  const { shutdownSeconds } = options;
   const host = options.host ?? service.config.host;
   const server = await startServer(
     withAllowedHosts(service, options.allowedHost ?? []),
     host,
     options.port ?? service.config.port,
+    undefined,
+    undefined,
+    {
+      ...(lock === undefined ? {} : { lock }),
+      ...(shutdownSeconds === undefined ? {} : { shutdownSeconds }),
+    },
   );
   if (!isLoopback(host)) {
     process.stderr.write(
@@ -87,8 +105,27 @@ async function serve(service: Service, options: ServeFlags): Promise<void> {
       "",
     ].join("\n"),
   );
-  await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
-  await server.close();
+  await untilStopped();
+  if (!(await server.close())) {
+    // What still runs may take minutes; whatever it leaves, the next start goes on from there.
+    process.exit(0);
+  }
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */
+async function untilStopped(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    let isStopping = false;
+    const stop = (): void => {
+      if (isStopping) {
+        process.exit(130);
+      }
+      isStopping = true;
+      resolve();
+    };
+    process.on("SIGINT", stop);
+    process.on("SIGTERM", stop);
+  });
 }
 
 function withAllowedHosts(service: Service, more: readonly string[]): Service {

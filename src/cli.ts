@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { busyInWords, type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
+import {
+  busyInWords,
+  createPrivately,
+  type ErrorCode,
+  messageOf,
+  ServiceError,
+} from "./base/index.ts";
 import { addAudienceCommands } from "./cli-audiences.ts";
 import { addCollectionCommands } from "./cli-collection.ts";
 import { addCustomerCommands } from "./cli-customers.ts";
@@ -104,6 +110,7 @@ const stopWithParent = (): void => {
 };
 process.once("disconnect", stopWithParent);
 
+createPrivately();
 process.exitCode = await main();
 process.off("disconnect", stopWithParent);
 if (process.connected) {

@@ -10,6 +10,7 @@ const environment = z.object({
   HERKOOP_HOST: z.string().min(1).default("127.0.0.1"),
   HERKOOP_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   HERKOOP_ALLOWED_HOSTS: z.string().default(""),
+  HERKOOP_SHUTDOWN_SECONDS: z.coerce.number().int().min(0).max(3600).default(10),
   HERKOOP_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("warn"),
   HERKOOP_SPARK_PYTHON: z.string().min(1).default("python3"),
   // A variable that is set to nothing is as good as none to Spark's own scripts.
@@ -25,6 +26,8 @@ export interface Config {
   readonly port: number;
   /** Names under which the API may be asked, besides those of this machine itself. */
   readonly allowedHosts: readonly string[];
+  /** How long a server that stops waits for its requests before it cuts them. */
+  readonly shutdownSeconds: number;
   readonly logLevel: string;
   readonly spark: SparkSettings;
 }
@@ -56,6 +59,7 @@ export function readConfig(overrides: { readonly store?: string } = {}): Config 
     host: settings.HERKOOP_HOST,
     port: settings.HERKOOP_PORT,
     allowedHosts: readHostNames(settings.HERKOOP_ALLOWED_HOSTS.split(","), "HERKOOP_ALLOWED_HOSTS"),
+    shutdownSeconds: settings.HERKOOP_SHUTDOWN_SECONDS,
     logLevel: settings.HERKOOP_LOG_LEVEL,
     spark: {
       sparkHome: settings.SPARK_HOME === "" ? undefined : settings.SPARK_HOME,

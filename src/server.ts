@@ -1,12 +1,15 @@
+import { setMaxListeners } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
+  acquireServerLock,
   beside,
   DAY_MS,
   type Every,
   eventLoopLoad,
   isBusy,
   type Load,
+  type Lock,
   messageOf,
   nextTurn,
   openCheckpointer,
@@ -15,6 +18,7 @@ import {
   waitOffLoop,
   whenFree,
 } from "./base/index.ts";
+import { closeConnections, endsWithin } from "./closing.ts";
 import {
   compactHistory,
   openSlowVerification,
@@ -24,6 +28,7 @@ import {
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
+import { watchSealing } from "./seal-watch.ts";
 import {
   applyRetentionDaily,
   asWriter,
@@ -36,8 +41,20 @@ import { createApp, createHttpServer } from "./web/index.ts";
 
 export interface RunningServer {
   readonly url: string;
-  /** Answers what is under way, seals what came in, then stops. */
-  close(): Promise<void>;
+  /**
+   * Stops listening, tells streams to connect again, lets running requests finish and cuts what is left at the shutdown
+   * deadline; then seals what came in, within the same time once more. Returns false where that was too short, so that
+   * work still runs; its events are safe in the inbox.
+   */
+  close(): Promise<boolean>;
+}
+
+/** What a server can be told besides its address. */
+export interface ServerOptions {
+  /** How long requests may take while it closes; the config's unless given. */
+  readonly shutdownSeconds?: number;
+  /** The store's server lock, where the caller holds it already; it goes when the server closes or can't start. */
+  readonly lock?: Lock;
 }
 
 const SEAL_INTERVAL_MS = 60_000;
@@ -46,13 +63,40 @@ const CHECKPOINT_INTERVAL_MS = 10_000;
 /** A history file each time, so that damage is found before somebody needs the file. */
 const VERIFY_INTERVAL_MS = 300_000;
 
-/** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken. */
+/**
+ * Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the
+ * port is taken or another server serves the store.
+ */
 export async function startServer(
   service: Service,
   host: string,
   port: number,
   every: Every = systemEvery,
   load: Load = eventLoopLoad(),
+  options: ServerOptions = {},
+): Promise<RunningServer> {
+  const lock = options.lock ?? acquireServerLock(service.store, service.clock);
+  const { shutdownSeconds = service.config.shutdownSeconds } = options;
+  try {
+    return await serve(service, { host, port, every, load, lock, closeMs: shutdownSeconds * 1000 });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+interface Serving {
+  readonly host: string;
+  readonly port: number;
+  readonly every: Every;
+  readonly load: Load;
+  readonly lock: Lock;
+  readonly closeMs: number;
+}
+
+async function serve(
+  service: Service,
+  { host, port, every, load, lock, closeMs }: Serving,
 ): Promise<RunningServer> {
   const { store, clock, logger, problems } = service;
   const waitAgain = waitOffLoop(store.sqlite);
@@ -61,6 +105,9 @@ export async function startServer(
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
   const resolveNext = resolving(service, online, intent);
   const resolve = (): boolean => isMoreUnlessBusy(resolveNext);
+  const closing = new AbortController();
+  // Each open stream listens.
+  setMaxListeners(0, closing.signal);
   const server = createHttpServer(
     createApp({
       store,
@@ -73,12 +120,12 @@ export async function startServer(
       intent,
       every,
       problems,
+      closing: closing.signal,
     }),
   );
-  let isClosing = false;
   server.on("request", (_request, response) => {
     response.once("close", () => {
-      if (isClosing) {
+      if (closing.signal.aborted) {
         server.closeIdleConnections();
       }
     });
@@ -87,6 +134,8 @@ export async function startServer(
   await beginRetention(service);
   await listen(server, host, port);
   const address = server.address() as AddressInfo;
+  const url = `http://${host}:${address.port}`;
+  lock.tell({ address: url });
   const background = { ...service, store: beside(store) };
   const resolveWaiting = async (): Promise<void> => {
     while (await whenFree(store.sqlite, resolveNext)) {
@@ -95,31 +144,38 @@ export async function startServer(
   };
   const seal = sealing(background, resolveWaiting);
   const materialise = materialising(background, resolveWaiting);
-  const stopSealing = every(SEAL_INTERVAL_MS, () => void seal().then(materialise));
+  const stopSealing = every(SEAL_INTERVAL_MS, () => void seal.all().then(materialise));
   const stopVerifying = every(VERIFY_INTERVAL_MS, verifying(service));
   const checkpointer = openCheckpointer(store.sqlite);
   const stopCheckpoints = every(CHECKPOINT_INTERVAL_MS, () => void checkpointer.run());
   const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(load, resolve));
-  return {
-    url: `http://${host}:${address.port}`,
-    close: async () => {
-      stopSealing();
-      isClosing = true;
-      await new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeIdleConnections();
-      });
-      stopResolving();
-      stopVerifying();
-      stopCheckpoints();
-      await checkpointer.close();
-      await seal(resolveWaiting);
-      await materialise.ended();
-      waitAgain();
-    },
+  const finish = async (isLate: () => boolean): Promise<void> => {
+    // A request that was cut may be about to commit what it brought.
+    await nextTurn();
+    await checkpointer.close();
+    while (!isLate() && (await whenFree(store.sqlite, resolveNext))) {
+      await nextTurn();
+    }
+    await seal.last();
+    await materialise.ended();
+    waitAgain();
   };
+  const close = async (): Promise<boolean> => {
+    stopSealing();
+    closing.abort();
+    await closeConnections(server, every, closeMs);
+    stopResolving();
+    stopVerifying();
+    stopCheckpoints();
+    const isFinished = await endsWithin(every, closeMs, finish);
+    if (!isFinished) {
+      logger.warn("stopped before everything was sealed; the next start goes on from here");
+    }
+    lock.release();
+    return isFinished;
+  };
+  let closed: Promise<boolean> | undefined;
+  return { url, close: () => (closed ??= close()) };
 }
 
 /** Ticks that may be passed over in a row while requests keep the process busy: a second. */
@@ -144,28 +200,44 @@ function whenIdle(load: Load, work: () => unknown): () => void {
   };
 }
 
-/** Seals and merges small files, one time after the other; what fails stays in the inbox for the next time. */
-function sealing(
-  service: Service,
-  resolveWaiting: ResolveWaiting,
-): (first?: ResolveWaiting) => Promise<void> {
-  let last = Promise.resolve();
-  const seal = async (first: ResolveWaiting | undefined): Promise<void> => {
+interface Sealing {
+  /** Seals, merges small files, and applies the day's retention. */
+  all(): Promise<void>;
+  /** Seals only. */
+  last(): Promise<void>;
+}
+
+/** Seals, one time after the other; what fails stays in the inbox for the next time, and is told after ten minutes. */
+function sealing(service: Service, resolveWaiting: ResolveWaiting): Sealing {
+  const { store, clock, logger, problems } = service;
+  const watch = watchSealing(clock, logger, problems);
+  let previous = Promise.resolve();
+  const attempt = async (andThen: () => Promise<void>): Promise<void> => {
     try {
-      await first?.();
-      await asWriter(service, async () => {
-        await sealInbox(service.store, { through: resolvedThrough(service.store.sqlite) });
-        await compactHistory(service.store, { mergesMax: 1 });
-        await applyRetentionDaily(service, resolveWaiting);
+      await asWriter(service, "serve (sealing)", async () => {
+        await sealInbox(store, { through: resolvedThrough(store.sqlite) });
+        watch.succeed();
+        await andThen();
       });
     } catch (error) {
-      service.logger[isForOthers(error) ? "info" : "error"](
-        { reason: messageOf(error) },
-        "not sealed",
-      );
+      const isOthers = isForOthers(error);
+      watch.fail(isOthers ? messageOf(error) : "it fails; the server's log says why");
+      logger[isOthers ? "info" : "error"]({ reason: messageOf(error) }, "not sealed");
     }
   };
-  return (first) => (last = last.then(() => seal(first)));
+  return {
+    all: () => {
+      watch.check();
+      previous = previous.then(() =>
+        attempt(async () => {
+          await compactHistory(store, { mergesMax: 1 });
+          await applyRetentionDaily(service, resolveWaiting);
+        }),
+      );
+      return previous;
+    },
+    last: () => (previous = previous.then(() => attempt(() => Promise.resolve()))),
+  };
 }
 
 /** Whether it failed because another process is writing; the next time will do. */

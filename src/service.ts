@@ -80,11 +80,16 @@ export async function openService(
 
 /**
  * Runs what changes the history, alone: a second writer is refused, what a killed one left is removed, a file whose people it
- * was taking to their customers and an erasure it began are finished.
+ * was taking to their customers and an erasure it began are finished. `name` tells a refused one what this is, as a command
+ * without personal data (`import orders.csv`).
  */
-export async function asWriter<T>(service: Service, work: () => Promise<T>): Promise<T> {
+export async function asWriter<T>(
+  service: Service,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T> {
   const { sqlite } = service.store;
-  const release = await whenFree(sqlite, () => acquireWriterLock(service.store));
+  const release = acquireWriterLock(service.store, name, service.clock);
   try {
     await whenFree(sqlite, () => {
       setAsideUnlisted(service.store, service.clock);
@@ -93,7 +98,7 @@ export async function asWriter<T>(service: Service, work: () => Promise<T>): Pro
     await resumeErasures(service.store, service.clock, service.config);
     return await namingDamage(service.store, work);
   } finally {
-    await whenFree(sqlite, release);
+    release();
   }
 }
 
@@ -148,7 +153,7 @@ export async function materialiseFeatures(
 ): Promise<Materialisation> {
   const { store, clock } = service;
   const asOf = servingAsOf(store, clock);
-  await asWriter(service, async () => {
+  await asWriter(service, "serve: features of products", async () => {
     await sealResolved(service, resolveWaiting);
     await writeIdentity(store, clock);
   });

@@ -75,19 +75,24 @@ async function runStage(service: Service, args: readonly string[]): Promise<void
   });
   forward();
   if (code !== 0) {
-    const stage = args.slice(0, 2).join(" ");
-    throw new ServiceError(
-      code === null || code === 130 ? "cancelled" : "not-ready",
-      code === null || code === 130
-        ? `${stage} was stopped; the next start goes on from here`
-        : `${stage} failed:\n${complaint.trim()}`,
-    );
+    throw stageError(args.slice(0, 2).join(" "), code, complaint.trim());
   }
 }
 
+function stageError(stage: string, code: number | null, complaint: string): ServiceError {
+  if (code === null || code === 130) {
+    return new ServiceError("cancelled", `${stage} was stopped; the next start goes on from here`);
+  }
+  // Another process writes to the store: that is no fault of the stage.
+  return new ServiceError(code === 4 ? "conflict" : "not-ready", `${stage} failed:\n${complaint}`);
+}
+
+/** Passes a signal on; a stage that computes may be slow to hear the first, and does not outlive the second. */
 function stopWithParent(child: ChildProcess): () => void {
+  let isStopping = false;
   const stop = (): void => {
-    child.kill("SIGTERM");
+    child.kill(isStopping ? "SIGKILL" : "SIGTERM");
+    isStopping = true;
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);

@@ -24,10 +24,12 @@ export { type ErrorCode, messageOf, nearest, ServiceError } from "./errors.ts";
 export { type Every, systemEvery } from "./every.ts";
 export { findSpark, SPARK_VERSION, type Spark, type SparkSettings } from "./find-spark.ts";
 export { eventLoopLoad, type Load } from "./load.ts";
+export { LOCKS_FOLDER, type Lock } from "./lock.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { workingMemoryMiB } from "./memory.ts";
 export { messageKey } from "./message-key.ts";
 export { yieldProcessor } from "./priority.ts";
+export { createPrivately, makeOutputFolder, shareOutput } from "./private-files.ts";
 export { createProblems, type Problem, type Problems } from "./problems.ts";
 export {
   createProgress,
@@ -39,7 +41,7 @@ export {
   silentProgress,
 } from "./progress.ts";
 export { type Random, seededRandom, shuffle, stableHash } from "./random.ts";
-export { isRunning } from "./running.ts";
+export { acquireServerLock } from "./server-lock.ts";
 export { compareText, lowerBound } from "./sorted.ts";
 export { runSparkSql, type SparkSqlOptions } from "./spark.ts";
 export { checkMaster } from "./spark-master.ts";

@@ -61,7 +61,7 @@ export function hasStoreKey(store: Store): boolean {
 export function openStoreKey(store: Store): StoreKey {
   const file = join(store.folder, KEY_FILE);
   if (!existsSync(file)) {
-    writeNewKey(file);
+    writeNewKey(file, store.partial(file));
   }
   const { secret, privateKey } = readKey(file);
   const secretBytes = Buffer.from(secret, "hex");
@@ -103,14 +103,12 @@ export function isSignedBy(publicKey: string, text: string, signature: string): 
 }
 
 /** Whole or not at all, and once: of two processes that come first, one key stays. */
-function writeNewKey(file: string): void {
+function writeNewKey(file: string, partial: string): void {
   const { privateKey } = generateKeyPairSync("ed25519");
   const content: KeyFile = {
     secret: randomBytes(32).toString("hex"),
     privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
   };
-  const partial = `${file}.${process.pid}.partial`;
-  rmSync(partial, { force: true });
   const handle = openSync(partial, "wx", 0o600);
   writeSync(handle, `${JSON.stringify(content, null, 1)}\n`);
   fsyncSync(handle);

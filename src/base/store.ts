@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { type DuckDb, openDuckDb, SPILL } from "./duckdb.ts";
+import { type DuckDb, openDuckDb } from "./duckdb.ts";
 import { openLogFlush } from "./log-flush.ts";
 import { migrate } from "./migrate.ts";
-import { isRunning } from "./running.ts";
+import { beginOpening, sessionsOf } from "./opening.ts";
+import { closeFolder, createPrivately } from "./private-files.ts";
 import { openSqlite, type Sqlite } from "./sqlite.ts";
 import {
   DATABASE,
@@ -30,6 +31,11 @@ export interface Store {
       | "quarantine"
       | "temporary",
   ): string;
+  /**
+   * A name for what is written until it is whole and takes its final name; no other writer has the same. What a process
+   * that was killed left under such a name goes when the store is opened next, wherever it is.
+   */
+  partial(target: string): string;
   /** A DuckDB session over the store's files. */
   openDuckDb(options?: {
     readonly memoryLimitMiB?: number;
@@ -47,14 +53,16 @@ export interface OpenOptions {
 }
 
 /**
- * Opens (and where needed creates and migrates) the store in a folder. Throws `conflict` where its database is missing, of
- * another store, or older than the history next to it; then nothing was written.
+ * Opens (and where needed creates and migrates) the store in a folder; its files are for its user alone. Throws `conflict`
+ * where its database is missing, of another store, or older than the history next to it; then nothing was written.
  */
 export async function openStore(
   folder: string,
   { database = DATABASE }: OpenOptions = {},
 ): Promise<Store> {
+  createPrivately();
   mkdirSync(folder, { recursive: true });
+  closeFolder(folder);
   const file = join(folder, database);
   const isOwn = database === DATABASE;
   if (isOwn) {
@@ -75,9 +83,9 @@ export async function openStore(
     throw error;
   }
   const log = openLogFlush(file);
-  const own = openTemporary(join(folder, "temporary"));
+  const opening = beginOpening(folder);
   const path: Store["path"] = (name) => {
-    const inside = name === "temporary" ? own : join(folder, name);
+    const inside = name === "temporary" ? opening.temporaryFolder : join(folder, name);
     mkdirSync(inside, { recursive: true });
     return inside;
   };
@@ -85,12 +93,13 @@ export async function openStore(
     folder,
     sqlite,
     path,
+    partial: (target) => opening.partial(target),
     openDuckDb: (options = {}) => openDuckDb({ temporaryFolder: path("temporary"), ...options }),
     flush: () => log.flush(),
     close: () => {
       log.close();
       sqlite.close();
-      rmSync(own, { recursive: true, force: true });
+      opening.close();
     },
   };
 }
@@ -105,35 +114,12 @@ export function beside(store: Store): Store {
   };
 }
 
-let opened = 0;
-
-/** A folder for this opening of the store alone, made on first use; those of processes that are gone go. */
-function openTemporary(folder: string): string {
-  const own = `${process.pid}-${++opened}`;
-  mkdirSync(folder, { recursive: true });
-  removeStrays(folder, (name) => {
-    const owner = Number.parseInt(name, 10);
-    return name !== own && (owner === process.pid ? opened > 1 : isRunning(owner));
-  });
-  return join(folder, own);
-}
-
 /**
  * The DuckDB sessions over this store that are open now, in any running process; each has a name of
  * its own, for all time. A session may still read any file that was visible while it was open.
  */
 export function openSessions(store: Store): string[] {
-  const folder = join(store.folder, "temporary");
-  return readdirSync(folder)
-    .filter((opening) => isRunning(Number.parseInt(opening, 10)))
-    .flatMap((opening) =>
-      sessionsIn(join(folder, opening)).map((session) => `${opening}/${session}`),
-    );
-}
-
-function sessionsIn(folder: string): string[] {
-  // The process may have closed its store meanwhile.
-  return existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith(SPILL)) : [];
+  return sessionsOf(store.folder);
 }
 
 /** Removes files of a folder that no one refers to, such as those of an interrupted write. */

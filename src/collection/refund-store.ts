@@ -1,4 +1,4 @@
-import { type DuckDb, literal, type SqlRow, type Store } from "../base/index.ts";
+import { type DuckDb, literal, type SqlRow, type Store, shareOutput } from "../base/index.ts";
 import { HISTORY_COLUMNS } from "./event.ts";
 import { EventName } from "./event-names.ts";
 import { historySql, sourceMappings } from "./history-store.ts";
@@ -67,6 +67,7 @@ export async function exportRefunds(store: Store, file: string): Promise<number>
       `COPY (SELECT * FROM linked_refund ORDER BY occurred_at_ms, source, message_id, line)
        TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
     );
+    shareOutput(store.folder, file);
     return Number((await duckdb.rows("SELECT count(*) AS n FROM linked_refund"))[0]?.["n"]);
   } finally {
     duckdb.close();

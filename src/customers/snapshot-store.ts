@@ -30,7 +30,7 @@ export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb):
   );
   const copied = await copyIdentity(store, duckdb);
   const target = join(store.path("customers"), file);
-  const partial = `${target}.${process.pid}.partial`;
+  const partial = store.partial(target);
   await duckdb.run(
     `COPY (SELECT type, value, CAST(customer_id AS INTEGER) AS customer_id, CAST(linked_at_ms AS BIGINT) AS linked_at_ms FROM identity ORDER BY 1, 2)
      TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd)`,

@@ -1,5 +1,5 @@
 import { mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DAY_MS, type DuckDb, literal } from "../base/index.ts";
 import { CATALOGUE, type Catalogue, neededFor } from "./catalogue.ts";
 import { duckDbDialect } from "./dialect.ts";
@@ -106,7 +106,7 @@ export async function buildFile(
       }
     }
     const files = cutoffs.flatMap((cutoff) => buckets.map((bucket) => partOf(cutoff, bucket)));
-    return await joinParts(duckdb, files, request.file);
+    return await joinParts(duckdb, files, request.file, basename(parts));
   } finally {
     await duckdb.run("SET preserve_insertion_order = true");
     await facts.open("all");
@@ -213,8 +213,13 @@ async function createPopulation(
 }
 
 /** Puts parts behind each other into one Parquet or, by its name, CSV file, and returns the number of rows. */
-async function joinParts(duckdb: DuckDb, parts: readonly string[], file: string): Promise<number> {
-  const partial = `${file}.${process.pid}.partial`;
+async function joinParts(
+  duckdb: DuckDb,
+  parts: readonly string[],
+  file: string,
+  ownName: string,
+): Promise<number> {
+  const partial = `${file}.${ownName}.partial`;
   const all = `read_parquet([${parts.map(literal).join(", ")}])`;
   try {
     await duckdb.run("SET preserve_insertion_order = true");

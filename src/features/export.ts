@@ -1,6 +1,12 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type Clock, type Progress, ServiceError, type Store } from "../base/index.ts";
+import {
+  type Clock,
+  makeOutputFolder,
+  type Progress,
+  ServiceError,
+  type Store,
+} from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
 import type { BuildDescription } from "./feature-build-store.ts";
 import {
@@ -131,7 +137,7 @@ async function throughTemporary<T>(
   work: (temporary: string) => Promise<T>,
 ): Promise<T> {
   checkFeatureFile(file);
-  mkdirSync(dirname(file), { recursive: true });
+  makeOutputFolder(store.folder, dirname(file));
   const temporary = join(store.path("temporary"), "export.parquet");
   try {
     return await work(temporary);

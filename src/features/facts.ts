@@ -42,8 +42,7 @@ export async function factsFolder(store: Store, options: FactsOptions = {}): Pro
   const folder = store.path("features");
   const target = join(folder, `${PREFIX}${digestOf(store, options)}`);
   if (!existsSync(target)) {
-    const partial = `${target}.${process.pid}.partial`;
-    rmSync(partial, { recursive: true, force: true });
+    const partial = store.partial(target);
     try {
       const wasErased = watchErasure(store);
       await (options.write ?? ((to) => writeFacts(store, to, options)))(partial);

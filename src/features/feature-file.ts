@@ -1,13 +1,12 @@
-import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import {
   type Clock,
   type DuckDb,
-  isRunning,
   literal,
   quoted,
   ServiceError,
   type Store,
+  shareOutput,
   toIso,
 } from "../base/index.ts";
 import { buildStatistics, type ColumnStatistics, QUANTILES } from "./build-statistics.ts";
@@ -60,7 +59,7 @@ export function checkFeatureFile(file: string): void {
 /**
  * Writes a Parquet file of features under its final name (as CSV where that ends so) with its dictionary
  * beside it (`<file>.dictionary.json`) and, as Parquet, in its metadata under `herkoop`; records the build.
- * The file appears whole or not at all; what an interrupted writer left beside it is removed first.
+ * The file appears whole or not at all.
  */
 export async function publishFeatureFile(
   store: Store,
@@ -70,25 +69,27 @@ export async function publishFeatureFile(
   build: BuildDescription,
 ): Promise<Dictionary> {
   checkFeatureFile(file);
-  removeLeftovers(file);
   const duckdb = await store.openDuckDb({ memoryLimitMiB: 600 });
-  const partial = partialOf(file);
   const dictionaryFile = `${file}.dictionary.json`;
+  const partial = store.partial(file);
+  const partialDictionary = store.partial(dictionaryFile);
   try {
     const source = `read_parquet(${literal(from)})`;
     const { dictionary, statistics } = await describeFile(duckdb, source, build);
     await duckdb.run(
       `COPY (SELECT * FROM ${source}) TO ${literal(partial)} (${formatOf(file, dictionary)})`,
     );
-    writeFileSync(partialOf(dictionaryFile), `${JSON.stringify(dictionary, null, 2)}\n`);
+    writeFileSync(partialDictionary, `${JSON.stringify(dictionary, null, 2)}\n`);
+    shareOutput(store.folder, partial);
+    shareOutput(store.folder, partialDictionary);
     renameSync(partial, file);
-    renameSync(partialOf(dictionaryFile), dictionaryFile);
+    renameSync(partialDictionary, dictionaryFile);
     recordBuild(store, clock, build, dictionary.rows, statistics);
     return dictionary;
   } finally {
     duckdb.close();
     rmSync(partial, { force: true });
-    rmSync(partialOf(dictionaryFile), { force: true });
+    rmSync(partialDictionary, { force: true });
   }
 }
 
@@ -113,21 +114,6 @@ function formatOf(file: string, dictionary: Dictionary): string {
   return file.endsWith(".csv")
     ? "FORMAT csv, HEADER"
     : `FORMAT parquet, COMPRESSION zstd, KV_METADATA {herkoop: ${literal(JSON.stringify(dictionary))}}`;
-}
-
-function partialOf(file: string): string {
-  return `${file}.${process.pid}.partial`;
-}
-
-function removeLeftovers(file: string): void {
-  const names = [basename(file), `${basename(file)}.dictionary.json`];
-  const folder = dirname(file);
-  for (const name of readdirSync(folder)) {
-    const [, target = "", owner = ""] = /^(.+)\.(\d+)\.partial$/.exec(name) ?? [];
-    if (names.includes(target) && !isRunning(Number(owner))) {
-      rmSync(join(folder, name), { force: true });
-    }
-  }
 }
 
 async function describeFile(

@@ -7,6 +7,7 @@ import {
   ServiceError,
   type SparkWrite,
   type Store,
+  shareOutput,
   sparkLiteral,
   viewStatement,
 } from "../base/index.ts";
@@ -41,7 +42,7 @@ export async function buildOnSpark(
   engine: SparkEngine,
   onCutoff?: (done: number, total: number) => void,
 ): Promise<number[]> {
-  const builds = requests.map((request) => buildOf(request));
+  const builds = requests.map((request) => buildOf(store, request));
   const facts = await factsFolder(store, {
     write: (folder) => writeFactsOnSpark(store, folder, engine),
   });
@@ -78,6 +79,7 @@ export async function buildOnSpark(
     });
     for (const { request, work, target } of builds) {
       gather(work, request.cutoffs.length);
+      shareOutput(store.folder, work);
       renameSync(work, target);
     }
   } finally {
@@ -98,7 +100,7 @@ interface Build {
   readonly work: string;
 }
 
-function buildOf(request: BuildRequest): Build {
+function buildOf(store: Store, request: BuildRequest): Build {
   featuresOf(request.service);
   const target = resolve(request.file);
   if (target.endsWith(".csv")) {
@@ -107,7 +109,7 @@ function buildOf(request: BuildRequest): Build {
   if (existsSync(target)) {
     throw new ServiceError("conflict", `there is something already: ${target}`, { field: "out" });
   }
-  return { request, target, work: `${target}.${process.pid}.partial` };
+  return { request, target, work: store.partial(target) };
 }
 
 const DONE = "cutoff done: ";

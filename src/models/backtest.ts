@@ -1,11 +1,13 @@
-import { mkdirSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import {
   type DuckDb,
   literal,
+  makeOutputFolder,
   nearest,
   ServiceError,
   type SqlValue,
+  shareOutput,
   toIso,
 } from "../base/index.ts";
 import { identitySql } from "../customers/index.ts";
@@ -62,7 +64,10 @@ export async function backtestModel(
           ...(request.system === undefined ? {} : { system: request.system }),
         });
   if (fromVisits !== undefined) {
-    await drawFigures(fromVisits.report, file.replace(/\.(csv|parquet)$/, ""));
+    const stem = file.replace(/\.(csv|parquet)$/, "");
+    for (const figure of await drawFigures(fromVisits.report, stem)) {
+      shareOutput(context.store.folder, figure);
+    }
     return fromVisits;
   }
   const prepared = await prepareRows(context, task, {
@@ -77,7 +82,11 @@ export async function backtestModel(
       system: request.system ?? "network",
     });
     if (request.rowsFolder !== undefined) {
-      await exportRows(duckdb, prepared.rowsFile, evaluation.report, resolve(request.rowsFolder));
+      const folder = resolve(request.rowsFolder);
+      makeOutputFolder(context.store.folder, folder);
+      for (const name of await exportRows(duckdb, prepared.rowsFile, evaluation.report, folder)) {
+        shareOutput(context.store.folder, name);
+      }
     }
     return { report: evaluation.report, file, rows: evaluation.test.rows };
   } finally {
@@ -132,7 +141,7 @@ async function writePredictions(
     }
   };
   await duckdb.append("written", rows());
-  mkdirSync(dirname(target.file), { recursive: true });
+  makeOutputFolder(context.store.folder, dirname(target.file));
   const partial = `${target.file}.partial`;
   const product = isIntent ? "" : "w.product,";
   await duckdb.run(
@@ -145,30 +154,34 @@ async function writePredictions(
        ORDER BY w.cutoff_ms, i.customer ${isIntent ? "" : ", w.product"}
      ) TO ${literal(partial)} (FORMAT ${target.file.endsWith(".csv") ? "csv, HEADER" : "parquet, COMPRESSION zstd"})`,
   );
+  shareOutput(context.store.folder, partial);
   renameSync(partial, target.file);
 }
 
-/** The rows that systems learned from and were judged on, for peers to use: NULL is unknown. */
+/** The rows that systems learned from and were judged on, for peers to use: NULL is unknown. Returns the files. */
 async function exportRows(
   duckdb: DuckDb,
   rowsFile: string,
   report: Report,
   folder: string,
-): Promise<void> {
-  mkdirSync(folder, { recursive: true });
+): Promise<string[]> {
   await duckdb.run("SET preserve_insertion_order = false");
-  const copy = async (name: string, cutoffs: readonly string[], label: number): Promise<void> => {
+  const copy = async (name: string, cutoffs: readonly string[], label: number): Promise<string> => {
+    const file = join(folder, `${name}.parquet`);
     const instants = cutoffs.map((iso) => Date.parse(iso)).join(", ");
     await duckdb.run(
       `COPY (SELECT * EXCLUDE (${[0, 1, 2].flatMap((i) => [`event_interval_${i}`, `observed_intervals_${i}`]).join(", ")}),
                event_interval_${label} AS event_interval, observed_intervals_${label} AS observed_intervals
              FROM read_parquet(${literal(rowsFile)}) WHERE cutoff_ms IN (${instants}))
-       TO ${literal(join(folder, `${name}.parquet`))} (FORMAT parquet, COMPRESSION zstd)`,
+       TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`,
     );
+    return file;
   };
-  await copy("train", report.trainingCutoffs, 1);
-  await copy("calibration", report.calibrationCutoffs, 1);
-  await copy("test", report.testCutoffs, 2);
+  return [
+    await copy("train", report.trainingCutoffs, 1),
+    await copy("calibration", report.calibrationCutoffs, 1),
+    await copy("test", report.testCutoffs, 2),
+  ];
 }
 
 /** A name for a back-test's predictions inside the store. */

@@ -104,7 +104,7 @@ interface Rows {
 async function readRows(context: TrainingContext, task: ModelTask): Promise<Rows> {
   const { asOf, store } = context;
   const offline = await openOfflineStore(store);
-  const file = join(store.path("temporary"), `baseline-${task.model}-${process.pid}.parquet`);
+  const file = join(store.path("temporary"), `baseline-${task.model}.parquet`);
   const { service, spine } = task;
   let cutoffs: number[];
   try {

@@ -138,7 +138,7 @@ async function buildRows(
       ...production.training,
     ]),
   ].sort((a, b) => a - b);
-  const rowsFile = join(context.store.path("temporary"), `${task.model}-${process.pid}.parquet`);
+  const rowsFile = join(context.store.path("temporary"), `${task.model}.parquet`);
   const step = context.progress.begin(`${task.model}: features`);
   const started = performance.now();
   const rows = await offline.build(

@@ -155,7 +155,7 @@ async function featureRows(
   task: ModelTask,
   artifact: Artifact,
 ): Promise<string> {
-  const file = join(context.store.path("temporary"), `score-${task.model}-${process.pid}.parquet`);
+  const file = join(context.store.path("temporary"), `score-${task.model}.parquet`);
   const offline = await openOfflineStore(context.store);
   try {
     // The pool is the one the version was trained for, whatever today's default is.

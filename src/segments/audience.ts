@@ -1,8 +1,14 @@
 import { once } from "node:events";
-import { createWriteStream, mkdirSync, renameSync } from "node:fs";
+import { createWriteStream, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "csv-stringify";
-import { type Clock, ServiceError, type Store } from "../base/index.ts";
+import {
+  type Clock,
+  makeOutputFolder,
+  ServiceError,
+  type Store,
+  shareOutput,
+} from "../base/index.ts";
 import { currentRun, eachPrediction, type PredictionRun } from "../predictions/index.ts";
 import {
   type Audience,
@@ -199,7 +205,7 @@ export async function writeCsv(
   file: string,
   limit?: number,
 ): Promise<void> {
-  mkdirSync(dirname(file), { recursive: true });
+  makeOutputFolder(store.folder, dirname(file));
   const output = createWriteStream(`${file}.partial`);
   const csv = stringify({ header: true, columns: [...CSV_COLUMNS], escape_formulas: true });
   csv.pipe(output);
@@ -210,5 +216,6 @@ export async function writeCsv(
   }
   csv.end();
   await once(output, "finish");
+  shareOutput(store.folder, `${file}.partial`);
   renameSync(`${file}.partial`, file);
 }

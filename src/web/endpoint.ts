@@ -36,6 +36,8 @@ export interface AppContext {
   readonly every?: Every;
   /** What is wrong with the server now; none unless given. */
   readonly problems?: Problems;
+  /** Aborted when the server begins to close: open answers end then. */
+  readonly closing?: AbortSignal;
 }
 
 /** What the API answers from. */

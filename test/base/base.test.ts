@@ -1,22 +1,19 @@
-import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import {
-  acquireWriterLock,
   lineProgress,
   nearest,
   openDuckDb,
   openStore,
   type ProgressMessage,
   relayProgress,
-  ServiceError,
   seededRandom,
   shuffle,
   stableHash,
 } from "../../src/base/index.ts";
 import { migrations } from "../../src/base/migrations/index.ts";
-import { inFolder, withStore } from "../support/temporary.ts";
+import { inFolder } from "../support/temporary.ts";
 
 describe("base", () => {
   it("names the nearest candidates first", () => {
@@ -78,44 +75,6 @@ describe("base", () => {
       expect(second.sqlite.pragma("journal_mode", { simple: true })).to.equal("wal");
       first.close();
       second.close();
-    });
-  });
-
-  it("lets one writer in and takes over the lock of a process that is gone", async () => {
-    await withStore(async (store) => {
-      const hold = (processId: number): void => {
-        store.sqlite.prepare("INSERT OR REPLACE INTO writer_lock VALUES (1, ?)").run(processId);
-      };
-      hold(process.ppid);
-      expect(() => acquireWriterLock(store)).to.throw(ServiceError, /is writing to this store/);
-      // Above the kernel's largest, and our own number from before a restart.
-      for (const gone of [2147483646, process.pid]) {
-        hold(gone);
-        acquireWriterLock(store)();
-      }
-      expect(store.sqlite.prepare("SELECT count(*) AS n FROM writer_lock").get()).to.deep.equal({
-        n: 0,
-      });
-      return Promise.resolve();
-    });
-  });
-
-  it("leaves nothing temporary behind, and clears what killed processes left", async () => {
-    await inFolder(async (folder) => {
-      const temporary = join(folder, "store", "temporary");
-      // Above the kernel's largest number: gone. Our parent runs.
-      for (const name of ["2147483646-1", `${process.ppid}-1`, "rows.parquet"]) {
-        mkdirSync(join(temporary, name), { recursive: true });
-      }
-      const first = await openStore(join(folder, "store"));
-      const second = await openStore(join(folder, "store"));
-      expect(first.path("temporary")).to.not.equal(second.path("temporary"));
-      const duckdb = await first.openDuckDb();
-      second.close();
-      expect(await duckdb.rows("SELECT 1 AS one")).to.deep.equal([{ one: 1 }]);
-      duckdb.close();
-      first.close();
-      expect(readdirSync(temporary)).to.deep.equal([`${process.ppid}-1`]);
     });
   });
 

@@ -157,7 +157,7 @@ describe("models/train", function () {
       const duckdb = await store.openDuckDb();
       const rows = await readDataset(
         duckdb,
-        join(store.path("temporary"), `repurchase-week-${process.pid}.parquet`),
+        join(store.path("temporary"), "repurchase-week.parquet"),
         task.service.features,
       );
       duckdb.close();

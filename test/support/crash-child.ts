@@ -37,7 +37,7 @@ const say = (text: string): void => {
 };
 
 async function asWriter(work: () => Promise<void>): Promise<void> {
-  const release = acquireWriterLock(store);
+  const release = acquireWriterLock(store, mode, systemClock);
   try {
     setAsideUnlisted(store, systemClock);
     await work();

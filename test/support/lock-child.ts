@@ -1,14 +1,37 @@
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openSqlite } from "../../src/base/sqlite.ts";
+import {
+  acquireWriterLock,
+  messageOf,
+  openSessions,
+  openStore,
+  systemClock,
+} from "../../src/base/index.ts";
 
-/** Holds the write lock of the store in the folder from `held` on its standard output until a line comes on its input. */
-const [folder = ""] = process.argv.slice(2);
-const sqlite = openSqlite(join(folder, "herkoop.sqlite"));
-sqlite.exec("BEGIN IMMEDIATE");
-process.stdout.write("held\n");
-process.stdin.once("data", () => {
-  sqlite.exec("COMMIT");
-  sqlite.close();
-  process.stdout.write("released\n");
-  process.stdin.destroy();
-});
+/**
+ * Opens a store and says one line of JSON. `hold` is then its writer and reads it by DuckDB, with an unfinished file
+ * in the folder `out`, until its standard input ends; `try` wants to write, and ends.
+ */
+const [mode = "", folder = ""] = process.argv.slice(2);
+const store = await openStore(join(folder, "store"));
+const refusal = ((): string | null => {
+  try {
+    acquireWriterLock(store, "import orders.csv", systemClock);
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+})();
+if (mode === "hold") {
+  await store.openDuckDb();
+  mkdirSync(join(folder, "out"), { recursive: true });
+  writeFileSync(store.partial(join(folder, "out", "rows.parquet")), "half");
+}
+const said = { processId: process.pid, refusal, sessions: openSessions(store) };
+process.stdout.write(`${JSON.stringify(said)}\n`);
+if (mode === "hold") {
+  process.stdin.resume();
+  await once(process.stdin, "end");
+}
+process.exit(0);

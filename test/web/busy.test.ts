@@ -8,7 +8,7 @@ import { openService, type Service } from "../../src/service.ts";
 import { untilSaid } from "../support/command.ts";
 import { inFolder } from "../support/temporary.ts";
 
-const CHILD = join(import.meta.dirname, "..", "support", "lock-child.ts");
+const CHILD = join(import.meta.dirname, "..", "support", "busy-child.ts");
 
 interface Serving {
   readonly service: Service;

@@ -10,6 +10,7 @@ import { columnsSchema } from "./0010-columns.ts";
 import { featureBuildsSchema } from "./0011-feature-builds.ts";
 import { onlineFeaturesSchema } from "./0012-online-features.ts";
 import { storeIdentitySchema } from "./0013-store-identity.ts";
+import { locksSchema } from "./0014-locks.ts";
 import { pendingProfilesSchema } from "./0015-pending-profiles.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
@@ -26,5 +27,6 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
   { name: "0011-feature-builds", sql: featureBuildsSchema },
   { name: "0012-online-features", sql: onlineFeaturesSchema },
   { name: "0013-store-identity", sql: storeIdentitySchema },
+  { name: "0014-locks", sql: locksSchema },
   { name: "0015-pending-profiles", sql: pendingProfilesSchema },
 ];

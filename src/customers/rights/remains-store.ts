@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
-import { KEY_FILE, quoted, type Sqlite, type Store } from "../../base/index.ts";
+import { join, relative, sep } from "node:path";
+import { KEY_FILE, LOCKS_FOLDER, quoted, type Sqlite, type Store } from "../../base/index.ts";
 import type { Identifier } from "../identity-rules.ts";
 import { isDistinctive, spellingsOf } from "./person-matcher.ts";
 import { tableNames } from "./person-store.ts";
@@ -27,7 +27,10 @@ export function searchFiles(
   );
   const files = existsSync(folder)
     ? readdirSync(folder, { recursive: true })
-        .map((name) => join(folder, String(name)))
+        .map(String)
+        // Closing a lock file would drop its locks; it holds nothing.
+        .filter((name) => !name.startsWith(LOCKS_FOLDER + sep))
+        .map((name) => join(folder, name))
         .filter((file) => isFile(file) && isMeant(file))
     : [];
   return {

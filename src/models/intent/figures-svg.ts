@@ -5,10 +5,12 @@ import { drawSvg } from "../svg.ts";
 
 const SIZE = { width: 560, height: 340 };
 
-/** Writes `<stem>-pruning.svg` and `<stem>-calibration.svg`: conversions kept, and forecast against observed. */
-export async function drawFigures(report: Report, stem: string): Promise<void> {
-  writeFileSync(`${stem}-pruning.svg`, `${await drawSvg(pruningFigure(report))}\n`);
-  writeFileSync(`${stem}-calibration.svg`, `${await drawSvg(calibrationFigure(report))}\n`);
+/** Writes `<stem>-pruning.svg` and `<stem>-calibration.svg`: conversions kept, and forecast against observed. Returns their names. */
+export async function drawFigures(report: Report, stem: string): Promise<string[]> {
+  const files = [`${stem}-pruning.svg`, `${stem}-calibration.svg`] as const;
+  writeFileSync(files[0], `${await drawSvg(pruningFigure(report))}\n`);
+  writeFileSync(files[1], `${await drawSvg(calibrationFigure(report))}\n`);
+  return [...files];
 }
 
 const of = { field: "of", type: "nominal", title: null } as const;

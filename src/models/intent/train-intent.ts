@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   type Clock,
@@ -6,9 +6,11 @@ import {
   type DuckDb,
   type Logger,
   literal,
+  makeOutputFolder,
   type Progress,
   ServiceError,
   type Store,
+  shareOutput,
 } from "../../base/index.ts";
 import { historySummary } from "../../collection/index.ts";
 import { identitySql } from "../../customers/index.ts";
@@ -249,7 +251,7 @@ async function writePredictions(
     }
   };
   await duckdb.append("written", rows());
-  mkdirSync(dirname(file), { recursive: true });
+  makeOutputFolder(store.folder, dirname(file));
   const partial = `${file}.partial`;
   await duckdb.run(
     `COPY (
@@ -261,6 +263,7 @@ async function writePredictions(
        ORDER BY w.cutoff_ms, i.customer
      ) TO ${literal(partial)} (FORMAT ${file.endsWith(".csv") ? "csv, HEADER" : "parquet, COMPRESSION zstd"})`,
   );
+  shareOutput(store.folder, partial);
   renameSync(partial, file);
 }
 

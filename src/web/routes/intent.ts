@@ -172,6 +172,9 @@ const BACKLOG_BYTES_MAX = 1024 * 1024;
 /** Proxies close connections on which nothing comes for a minute. */
 const BEAT_MS = 15_000;
 
+/** How long listeners wait before they connect again to a server that has stopped. */
+const RECONNECT_MS = 2000;
+
 const stream: Endpoint = {
   method: "get",
   path: "/v1/intent/stream",
@@ -204,10 +207,21 @@ const stream: Endpoint = {
     response.write(": listening\n\n");
     const { every = systemEvery } = context;
     const endBeats = every(BEAT_MS, () => response.write(": still listening\n\n"));
+    const end = (): void => {
+      stop();
+      endBeats();
+      response.end(`retry: ${RECONNECT_MS}\n: the server stops; connect again\n\n`);
+    };
+    const { closing } = context;
+    if (closing?.aborted === true) {
+      end();
+    }
+    closing?.addEventListener("abort", end);
     return new Promise((resolve) => {
       response.once("close", () => {
         stop();
         endBeats();
+        closing?.removeEventListener("abort", end);
         resolve();
       });
     });
