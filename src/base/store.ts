@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { type DuckDb, openDuckDb, SPILL } from "./duckdb.ts";
 import { openLogFlush } from "./log-flush.ts";
-import { migrate } from "./migrate.ts";
+import { migrate, refuseNewer } from "./migrate.ts";
 import { isRunning } from "./running.ts";
 import { openSqlite, type Sqlite } from "./sqlite.ts";
 
@@ -36,7 +36,7 @@ export interface Store {
 export async function openStore(folder: string): Promise<Store> {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "herkoop.sqlite");
-  const sqlite = openSqlite(file);
+  const sqlite = openSqlite(file, refuseNewer);
   const log = openLogFlush(file);
   await migrate(sqlite);
   const own = openTemporary(join(folder, "temporary"));
