@@ -45,7 +45,7 @@ export async function startServer(
   const { store, clock, logger, problems } = service;
   const online = openOnlineStore(store);
   const { modelsFolder } = service.config;
-  const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
+  const intent = openLiveIntent({ store, clock, logger, online, modelsFolder, problems });
   const resolve = resolving(service, online, intent);
   const server = createHttpServer(
     createApp({ store, clock, logger, resolveWaiting: resolve, online, intent, every, problems }),
