@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Command } from "commander";
 import { toIso } from "./base/index.ts";
-import { wholeNumber, withService } from "./cli-options.ts";
+import { someText, wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
 import { countCustomers } from "./customers/index.ts";
 import { findChampion, MODEL_NAMES } from "./models/index.ts";
@@ -45,11 +45,15 @@ export function addServeCommands(program: Command): void {
 
 function withAddress(command: Command): Command {
   return command
-    .option("--host <address>", "where to listen (also HERKOOP_HOST; 127.0.0.1)")
+    .option(
+      "--host <address>",
+      "where to listen (also HERKOOP_HOST; 127.0.0.1)",
+      someText("an address of this machine"),
+    )
     .option(
       "--port <number>",
       "the port (also HERKOOP_PORT; 8080; 0 for any free one)",
-      wholeNumber(0),
+      wholeNumber(0, 65_535),
     );
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
-import { type ErrorCode, messageOf, ServiceError } from "./base/index.ts";
+import { type ErrorCode, messageOf, ServiceError, systemError } from "./base/index.ts";
 import { addAudienceCommands } from "./cli-audiences.ts";
 import { addCollectionCommands } from "./cli-collection.ts";
 import { addCustomerCommands } from "./cli-customers.ts";
@@ -13,6 +13,7 @@ import { addPredictionCommands } from "./cli-predictions.ts";
 import { addReceiptCommands } from "./cli-receipts.ts";
 import { addRightsCommands } from "./cli-rights.ts";
 import { addServeCommands } from "./cli-serve.ts";
+import { refuseUnknownCommand } from "./cli-unknown.ts";
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   "invalid-input": 2,
@@ -58,9 +59,12 @@ export function createProgram(): Command {
 
 async function main(): Promise<number> {
   try {
-    await createProgram().parseAsync(process.argv);
+    const program = createProgram();
+    refuseUnknownCommand(program, process.argv.slice(2));
+    await program.parseAsync(process.argv);
     return 0;
-  } catch (error) {
+  } catch (thrown) {
+    const error = systemError(thrown, "this machine") ?? thrown;
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? 0 : 2;
     }

@@ -4,14 +4,22 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { ServiceError, type SparkSettings } from "./base/index.ts";
 
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+
 const environment = z.object({
   HERKOOP_STORE: z.string().min(1).optional(),
   HERKOOP_MODELS: z.string().min(1).optional(),
   HERKOOP_HOST: z.string().min(1).default("127.0.0.1"),
-  HERKOOP_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
-  HERKOOP_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("warn"),
+  HERKOOP_PORT: z
+    .string()
+    .refine(
+      (text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535,
+      "expected a port from 0 to 65535",
+    )
+    .transform(Number)
+    .default(8080),
+  HERKOOP_LOG_LEVEL: z.enum(LOG_LEVELS, `expected one of ${LOG_LEVELS.join(", ")}`).default("warn"),
   HERKOOP_SPARK_PYTHON: z.string().min(1).default("python3"),
-  // A variable that is set to nothing is as good as none to Spark's own scripts.
   SPARK_HOME: z.string().optional(),
 });
 
@@ -29,15 +37,21 @@ export interface Config {
 const PROJECT_FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
 /**
- * Reads the environment. The default store is `data/store` in the project, with its artifacts in
+ * Reads the environment; a variable that is set to nothing is as good as none. The default store is `data/store` in the project, with its artifacts in
  * `models/`; another store keeps its artifacts inside itself, unless HERKOOP_MODELS says where.
  */
 export function readConfig(overrides: { readonly store?: string } = {}): Config {
-  const parsed = environment.safeParse(process.env);
+  const given = Object.entries(process.env).filter(([, value]) => value?.trim() !== "");
+  const parsed = environment.safeParse(Object.fromEntries(given));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const field = issue?.path.join(".") ?? "environment";
-    throw new ServiceError("invalid-input", `${field}: ${issue?.message ?? "invalid"}`, { field });
+    const value = process.env[field] ?? "";
+    throw new ServiceError(
+      "invalid-input",
+      `${field}: ${issue?.message ?? "invalid"}, got "${value}"`,
+      { field },
+    );
   }
   const settings = parsed.data;
   const chosen = overrides.store ?? settings.HERKOOP_STORE;
@@ -54,7 +68,7 @@ export function readConfig(overrides: { readonly store?: string } = {}): Config 
     port: settings.HERKOOP_PORT,
     logLevel: settings.HERKOOP_LOG_LEVEL,
     spark: {
-      sparkHome: settings.SPARK_HOME === "" ? undefined : settings.SPARK_HOME,
+      sparkHome: settings.SPARK_HOME,
       sparkPython: settings.HERKOOP_SPARK_PYTHON,
     },
   };

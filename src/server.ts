@@ -14,6 +14,7 @@ import {
 import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
+import { listenError } from "./listen-error.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
 import {
   applyRetentionDaily,
@@ -34,7 +35,7 @@ const SEAL_INTERVAL_MS = 60_000;
 const RESOLVE_INTERVAL_MS = 50;
 const CHECKPOINT_INTERVAL_MS = 10_000;
 
-/** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken. */
+/** Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the port is taken, `invalid-input` where it or the host cannot be used. */
 export async function startServer(
   service: Service,
   host: string,
@@ -188,15 +189,7 @@ function resolving(service: Service, online: OnlineStore, intent: LiveIntent): (
 async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE"
-          ? new ServiceError(
-              "conflict",
-              `port ${port} on ${host} is taken; choose another with --port`,
-              { field: "port" },
-            )
-          : error,
-      );
+      reject(listenError(error, host, port) ?? error);
     });
     server.listen(port, host, resolve);
   });

@@ -50,6 +50,7 @@ export {
 } from "./sqlite.ts";
 export { beside, openSessions, openStore, removeStrays, type Store } from "./store.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
+export { systemError } from "./system-error.ts";
 export { startThread } from "./thread.ts";
 export { inTurns, nextTurn } from "./turns.ts";
 export { acquireWriterLock } from "./writer-lock.ts";
