@@ -40,13 +40,16 @@ const PROJECT_FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), "..");
  * Reads the environment; a variable that is set to nothing is as good as none. The default store is `data/store` in the project, with its artifacts in
  * `models/`; another store keeps its artifacts inside itself, unless HERKOOP_MODELS says where.
  */
-export function readConfig(overrides: { readonly store?: string } = {}): Config {
-  const given = Object.entries(process.env).filter(([, value]) => value?.trim() !== "");
+export function readConfig(
+  overrides: { readonly store?: string } = {},
+  variables: NodeJS.ProcessEnv = process.env,
+): Config {
+  const given = Object.entries(variables).filter(([, value]) => value?.trim() !== "");
   const parsed = environment.safeParse(Object.fromEntries(given));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const field = issue?.path.join(".") ?? "environment";
-    const value = process.env[field] ?? "";
+    const value = variables[field] ?? "";
     throw new ServiceError(
       "invalid-input",
       `${field}: ${issue?.message ?? "invalid"}, got "${value}"`,

@@ -93,24 +93,12 @@ describe("the command line refuses in one line", function () {
 
   it("variables that are no numbers, and takes empty ones as unset", () => {
     const names = ["HERKOOP_PORT", "HERKOOP_HOST", "HERKOOP_STORE", "HERKOOP_LOG_LEVEL"];
-    const before = names.map((name) => [name, process.env[name]] as const);
-    try {
-      names.forEach((name) => (process.env[name] = ""));
-      expect(readConfig()).to.include({ port: 8080, host: "127.0.0.1", logLevel: "warn" });
-      for (const value of ["99999", "1e3", "-1", "http"]) {
-        process.env["HERKOOP_PORT"] = value;
-        expect(() => readConfig()).to.throw(
-          `HERKOOP_PORT: expected a port from 0 to 65535, got "${value}"`,
-        );
-      }
-    } finally {
-      for (const [name, value] of before) {
-        if (value === undefined) {
-          delete process.env[name];
-        } else {
-          process.env[name] = value;
-        }
-      }
+    const empty = Object.fromEntries(names.map((name) => [name, ""]));
+    expect(readConfig({}, empty)).to.include({ port: 8080, host: "127.0.0.1", logLevel: "warn" });
+    for (const value of ["99999", "1e3", "-1", "http"]) {
+      expect(() => readConfig({}, { HERKOOP_PORT: value })).to.throw(
+        `HERKOOP_PORT: expected a port from 0 to 65535, got "${value}"`,
+      );
     }
   });
 });
