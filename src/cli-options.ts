@@ -1,21 +1,36 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import { messageOf, ServiceError } from "./base/index.ts";
+import { messageOf, ServiceError, systemError } from "./base/index.ts";
 import { namingDamage } from "./collection/index.ts";
 import { readConfig } from "./config.ts";
 import { isWindow, windowMs } from "./features/index.ts";
 import { openService, type Service } from "./service.ts";
 
-/** A whole number of at least `minimum`, for commander. */
-export function wholeNumber(minimum: number): (text: string) => number {
+/** A whole number of at least `minimum`, and at most `maximum` where given, for commander. */
+export function wholeNumber(
+  minimum: number,
+  maximum = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
+  const range =
+    maximum === Number.MAX_SAFE_INTEGER
+      ? `of at least ${minimum}`
+      : `from ${minimum} to ${maximum}`;
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < minimum || value > Number.MAX_SAFE_INTEGER) {
-      throw new InvalidArgumentError(
-        `expected a whole number of at least ${minimum}, got "${text}"`,
-      );
+    if (!/^\d+$/.test(text) || value < minimum || value > maximum) {
+      throw new InvalidArgumentError(`expected a whole number ${range}, got "${text}"`);
     }
     return value;
+  };
+}
+
+/** Text that is not empty, for commander; `what` says what is expected. */
+export function someText(what: string): (text: string) => string {
+  return (text) => {
+    if (text.trim() === "") {
+      throw new InvalidArgumentError(`expected ${what}, got nothing`);
+    }
+    return text;
   };
 }
 
@@ -56,14 +71,27 @@ export async function withService<T>(
       field: "store",
     });
   }
-  const service = await openService(readConfig(store === undefined ? {} : { store }), {
-    quiet: options.json === true,
-  });
+  const config = readConfig(store === undefined ? {} : { store });
   try {
-    return await namingDamage(service.store, () => work(service));
-  } finally {
-    service.close();
+    const service = await openService(config, { quiet: options.json === true });
+    try {
+      return await namingDamage(service.store, () => work(service));
+    } finally {
+      service.close();
+    }
+  } catch (error) {
+    const subject = `the store ${config.storeFolder} (--store or HERKOOP_STORE)`;
+    throw systemError(inStore(error, config.storeFolder, subject), subject) ?? error;
   }
+}
+
+/** The error, about the store where its path is in it or leads to it. */
+function inStore(error: unknown, folder: string, subject: string): unknown {
+  const { path } = error as { readonly path?: unknown };
+  const isInside = typeof path === "string" && (folder.startsWith(path) || path.startsWith(folder));
+  return isInside && error instanceof Error
+    ? Object.assign(error, { path: path === folder ? subject : `${subject}: ${path}` })
+    : error;
 }
 
 /** Prints an answer: as JSON where asked, else as text. */

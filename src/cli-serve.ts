@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { acquireServerLock, type Lock, toIso } from "./base/index.ts";
-import { wholeNumber, withService } from "./cli-options.ts";
+import { someText, wholeNumber, withService } from "./cli-options.ts";
 import { historySummary } from "./collection/index.ts";
 import { readHostNames } from "./config.ts";
 import { countCustomers } from "./customers/index.ts";
@@ -54,11 +54,15 @@ export function addServeCommands(program: Command): void {
 
 function withAddress(command: Command): Command {
   return command
-    .option("--host <address>", "where to listen (also HERKOOP_HOST; 127.0.0.1)")
+    .option(
+      "--host <address>",
+      "where to listen (also HERKOOP_HOST; 127.0.0.1)",
+      someText("an address of this machine"),
+    )
     .option(
       "--port <number>",
       "the port (also HERKOOP_PORT; 8080; 0 for any free one)",
-      wholeNumber(0),
+      wholeNumber(0, 65_535),
     )
     .option(
       "--allowed-host <name>",
@@ -71,7 +75,7 @@ function withAddress(command: Command): Command {
     .option(
       "--shutdown-seconds <number>",
       "how long requests may take after SIGTERM before they are cut (also HERKOOP_SHUTDOWN_SECONDS; 10)",
-      wholeNumber(0),
+      wholeNumber(0, 3600),
     );
 }
 

@@ -6,6 +6,7 @@ import {
   type ErrorCode,
   messageOf,
   ServiceError,
+  systemError,
 } from "./base/index.ts";
 import { addAudienceCommands } from "./cli-audiences.ts";
 import { addCollectionCommands } from "./cli-collection.ts";
@@ -21,6 +22,7 @@ import { yieldWhileComputing } from "./cli-priority.ts";
 import { addReceiptCommands } from "./cli-receipts.ts";
 import { addRightsCommands } from "./cli-rights.ts";
 import { addServeCommands } from "./cli-serve.ts";
+import { refuseUnknownCommand } from "./cli-unknown.ts";
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   "invalid-input": 2,
@@ -74,10 +76,12 @@ export function createProgram(): Command {
 
 async function main(): Promise<number> {
   try {
-    await createProgram().parseAsync(process.argv);
+    const program = createProgram();
+    refuseUnknownCommand(program, process.argv.slice(2));
+    await program.parseAsync(process.argv);
     return 0;
   } catch (thrown) {
-    const error = busyInWords(thrown);
+    const error = systemError(busyInWords(thrown), "this machine") ?? busyInWords(thrown);
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? 0 : 2;
     }

@@ -4,16 +4,31 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { ServiceError, type SparkSettings } from "./base/index.ts";
 
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+
 const environment = z.object({
   HERKOOP_STORE: z.string().min(1).optional(),
   HERKOOP_MODELS: z.string().min(1).optional(),
   HERKOOP_HOST: z.string().min(1).default("127.0.0.1"),
-  HERKOOP_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  HERKOOP_PORT: z
+    .string()
+    .refine(
+      (text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535,
+      "expected a port from 0 to 65535",
+    )
+    .transform(Number)
+    .default(8080),
   HERKOOP_ALLOWED_HOSTS: z.string().default(""),
-  HERKOOP_SHUTDOWN_SECONDS: z.coerce.number().int().min(0).max(3600).default(10),
-  HERKOOP_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("warn"),
+  HERKOOP_SHUTDOWN_SECONDS: z
+    .string()
+    .refine(
+      (text) => /^\d{1,4}$/.test(text) && Number(text) <= 3600,
+      "expected a number of seconds from 0 to 3600",
+    )
+    .transform(Number)
+    .default(10),
+  HERKOOP_LOG_LEVEL: z.enum(LOG_LEVELS, `expected one of ${LOG_LEVELS.join(", ")}`).default("warn"),
   HERKOOP_SPARK_PYTHON: z.string().min(1).default("python3"),
-  // A variable that is set to nothing is as good as none to Spark's own scripts.
   SPARK_HOME: z.string().optional(),
 });
 
@@ -35,15 +50,24 @@ export interface Config {
 const PROJECT_FOLDER = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
 /**
- * Reads the environment. The default store is `data/store` in the project, with its artifacts in
+ * Reads the environment; a variable that is set to nothing is as good as none. The default store is `data/store` in the project, with its artifacts in
  * `models/`; another store keeps its artifacts inside itself, unless HERKOOP_MODELS says where.
  */
-export function readConfig(overrides: { readonly store?: string } = {}): Config {
-  const parsed = environment.safeParse(process.env);
+export function readConfig(
+  overrides: { readonly store?: string } = {},
+  variables: NodeJS.ProcessEnv = process.env,
+): Config {
+  const given = Object.entries(variables).filter(([, value]) => value?.trim() !== "");
+  const parsed = environment.safeParse(Object.fromEntries(given));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const field = issue?.path.join(".") ?? "environment";
-    throw new ServiceError("invalid-input", `${field}: ${issue?.message ?? "invalid"}`, { field });
+    const value = variables[field] ?? "";
+    throw new ServiceError(
+      "invalid-input",
+      `${field}: ${issue?.message ?? "invalid"}, got "${value}"`,
+      { field },
+    );
   }
   const settings = parsed.data;
   const chosen = overrides.store ?? settings.HERKOOP_STORE;
@@ -62,7 +86,7 @@ export function readConfig(overrides: { readonly store?: string } = {}): Config 
     shutdownSeconds: settings.HERKOOP_SHUTDOWN_SECONDS,
     logLevel: settings.HERKOOP_LOG_LEVEL,
     spark: {
-      sparkHome: settings.SPARK_HOME === "" ? undefined : settings.SPARK_HOME,
+      sparkHome: settings.SPARK_HOME,
       sparkPython: settings.HERKOOP_SPARK_PYTHON,
     },
   };

@@ -27,6 +27,7 @@ import {
 } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
+import { listenError } from "./listen-error.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
 import { watchSealing } from "./seal-watch.ts";
 import {
@@ -65,7 +66,7 @@ const VERIFY_INTERVAL_MS = 300_000;
 
 /**
  * Serves the API, takes live events to their customers, and seals the inbox every minute. Throws `conflict` where the
- * port is taken or another server serves the store.
+ * port is taken or another server serves the store, `invalid-input` where the port or the host cannot be used.
  */
 export async function startServer(
   service: Service,
@@ -102,7 +103,7 @@ async function serve(
   const waitAgain = waitOffLoop(store.sqlite);
   const online = openOnlineStore(store);
   const { modelsFolder } = service.config;
-  const intent = openLiveIntent({ store, clock, logger, online, modelsFolder });
+  const intent = openLiveIntent({ store, clock, logger, online, modelsFolder, problems });
   const resolveNext = resolving(service, online, intent);
   const resolve = (): boolean => isMoreUnlessBusy(resolveNext);
   const closing = new AbortController();
@@ -346,15 +347,7 @@ function resolving(service: Service, online: OnlineStore, intent: LiveIntent): (
 async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE"
-          ? new ServiceError(
-              "conflict",
-              `port ${port} on ${host} is taken; choose another with --port`,
-              { field: "port" },
-            )
-          : error,
-      );
+      reject(listenError(error, host, port) ?? error);
     });
     server.listen(port, host, resolve);
   });

@@ -79,6 +79,7 @@ export {
   type StoreIdentity,
 } from "./store-identity.ts";
 export { hasStoreKey, isSignedBy, KEY_FILE, openStoreKey, type StoreKey } from "./store-key.ts";
+export { systemError } from "./system-error.ts";
 export { startThread } from "./thread.ts";
 export { inTurns, nextTurn } from "./turns.ts";
 export {

@@ -15,10 +15,17 @@ const CACHE_KIB = 131_072;
 /**
  * Opens the operational store: WAL, so that the server and the CLI work side by side, and
  * `synchronous=FULL`, so that what was committed survives a power cut. What is deleted is overwritten,
- * so that an erased person's bytes do not lie on in free pages.
+ * so that an erased person's bytes do not lie on in free pages. `check` may refuse the database by throwing,
+ * before anything is written.
  */
-export function openSqlite(file: string): Sqlite {
+export function openSqlite(file: string, check?: (database: Sqlite) => void): Sqlite {
   const database = new Database(file);
+  try {
+    check?.(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
   database.pragma("secure_delete = ON");

@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { type DuckDb, openDuckDb } from "./duckdb.ts";
 import { openLogFlush } from "./log-flush.ts";
-import { migrate } from "./migrate.ts";
+import { migrate, refuseNewer } from "./migrate.ts";
 import { beginOpening, sessionsOf } from "./opening.ts";
 import { closeFolder, createPrivately } from "./private-files.ts";
 import { openSqlite, type Sqlite } from "./sqlite.ts";
@@ -68,7 +68,7 @@ export async function openStore(
   if (isOwn) {
     refuseMissingDatabase(folder);
   }
-  const sqlite = openSqlite(file);
+  const sqlite = openSqlite(file, refuseNewer);
   try {
     if (isOwn) {
       refuseForeignDatabase(sqlite, folder);

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, ServiceError } from "../base/index.ts";
+import {
+  type ArtifactFault,
+  type ArtifactFile,
+  CARD_FILE,
+  DamagedModel,
+  fileOf,
+  isIntact,
+} from "./artifact-file.ts";
 import type { Calibration } from "./calibrate.ts";
 import type { DenseLayer } from "./dense-layer.ts";
 import { restoreIntent, type StoredIntent, storeIntent } from "./intent/stored-intent.ts";
@@ -37,7 +44,12 @@ export interface Artifact {
   readonly trainingRows: number;
   readonly calibration: Calibration;
   readonly fitted: FittedModel;
+  /** What its folder holds. */
+  readonly files?: readonly ArtifactFile[];
 }
+
+const MODEL_FILE = "model.json";
+const WEIGHTS_FILE = "weights.bin";
 
 interface StoredNetwork {
   readonly kind: "network";
@@ -46,10 +58,13 @@ interface StoredNetwork {
   readonly members: readonly (readonly { readonly inputs: number; readonly units: number }[])[];
 }
 
-/** Writes a version's folder, whole or not at all, and returns the artifact with its content's id. */
+/**
+ * Writes a version's folder, whole or not at all, and returns the artifact with its content's id. A folder that
+ * is there and intact stays; a damaged one is written again.
+ */
 export function saveArtifact(
   folder: string,
-  draft: Omit<Artifact, "id">,
+  draft: Omit<Artifact, "id" | "files">,
   report: Report,
 ): Artifact {
   const { fitted, members } = storedForm(draft.fitted);
@@ -59,16 +74,29 @@ export function saveArtifact(
   const day = new Date(draft.asOf).toISOString().slice(0, 10).replaceAll("-", "");
   const id = `${draft.model}-${day}-${hash}`;
   const target = versionFolder(folder, draft.model, id);
-  if (!existsSync(target)) {
-    const partial = `${target}.partial`;
-    rmSync(partial, { recursive: true, force: true });
-    mkdirSync(partial, { recursive: true });
-    writeFileSync(join(partial, "model.json"), content);
-    writeFileSync(join(partial, "weights.bin"), weights);
-    writeFileSync(join(partial, "card.json"), JSON.stringify({ id, ...report }, null, 1));
-    renameSync(partial, target);
+  const files = [fileOf(MODEL_FILE, content), fileOf(WEIGHTS_FILE, weights)];
+  const card = cardOfIntact(target, files);
+  if (card !== undefined) {
+    return { ...draft, id, files: [...files, fileOf(CARD_FILE, card)] };
   }
-  return { ...draft, id };
+  const newCard = JSON.stringify({ id, ...report }, null, 1);
+  const partial = `${target}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  writeFileSync(join(partial, MODEL_FILE), content);
+  writeFileSync(join(partial, WEIGHTS_FILE), weights);
+  writeFileSync(join(partial, CARD_FILE), newCard);
+  rmSync(target, { recursive: true, force: true });
+  renameSync(partial, target);
+  return { ...draft, id, files: [...files, fileOf(CARD_FILE, newCard)] };
+}
+
+/** The card of a version's folder that holds these files as they are; undefined where it does not. */
+function cardOfIntact(folder: string, files: readonly ArtifactFile[]): Buffer | undefined {
+  const contents = files.map((file) => [file, readIfThere(join(folder, file.name))] as const);
+  return contents.every(([file, content]) => content !== undefined && isIntact(file, content))
+    ? readIfThere(join(folder, CARD_FILE))
+    : undefined;
 }
 
 /** What is written as JSON, and the layers whose numbers are written apart. */
@@ -88,49 +116,79 @@ function storedForm(fitted: FittedModel): {
   return { fitted, members: [] };
 }
 
-/** Loads a version; predictions are those it was saved with, to the bit. Throws `not-found` where it is gone. */
-export function loadArtifact(folder: string, model: ModelName, id: string): Artifact {
-  const from = versionFolder(folder, model, id);
+/**
+ * Loads a version; predictions are those it was saved with, to the bit. With `files` as registered, what it reads
+ * is compared with them. Throws `not-ready` naming the file that is missing, damaged or unreadable.
+ */
+export function loadArtifact(
+  folder: string,
+  model: ModelName,
+  id: string,
+  files: readonly ArtifactFile[] = [],
+): Artifact {
+  const read: ArtifactFile[] = [];
+  let current = MODEL_FILE;
+  const faultOf = (fault: ArtifactFault["fault"], cause?: unknown): DamagedModel =>
+    new DamagedModel({ model, version: id, file: current, fault }, cause);
+  const content = (name: string): Buffer => {
+    current = name;
+    const found = readIfThere(join(versionFolder(folder, model, id), name));
+    if (found === undefined) {
+      throw faultOf("missing");
+    }
+    const registered = files.find((file) => file.name === name);
+    if (registered !== undefined && !isIntact(registered, found)) {
+      throw faultOf("damaged");
+    }
+    read.push(fileOf(name, found));
+    return found;
+  };
   try {
-    const stored = JSON.parse(readFileSync(join(from, "model.json"), "utf8")) as Omit<
-      Artifact,
-      "id" | "fitted"
-    > & {
-      fitted: StoredNetwork | StoredIntent | Exclude<FittedModel, { kind: "network" | "intent" }>;
-    };
-    const { fitted } = stored;
-    if (fitted.kind === "intent") {
-      const model = restoreIntent(fitted, (forms) =>
-        unpackWeights(readFileSync(join(from, "weights.bin")), forms),
-      );
-      return { ...stored, id, fitted: { kind: "intent", model } };
-    }
-    if (fitted.kind !== "network") {
-      return { ...stored, id, fitted };
-    }
-    const members = unpackWeights(readFileSync(join(from, "weights.bin")), fitted.members);
-    const preprocessing = fitted.preprocessing as Extract<
-      FittedModel,
-      { kind: "network" }
-    >["network"]["preprocessing"];
-    return {
-      ...stored,
-      id,
-      fitted: { kind: "network", network: { preprocessing, intervals: fitted.intervals, members } },
-    };
+    const stored = JSON.parse(content(MODEL_FILE).toString("utf8")) as Stored;
+    const weights = content(WEIGHTS_FILE);
+    return { ...stored, id, fitted: fittedOf(stored.fitted, weights), files: read };
   } catch (error) {
-    throw new ServiceError(
-      "not-found",
-      `model version ${id} cannot be read from ${from}: ${messageOf(error)}`,
-      {
-        field: "modelVersion",
-        cause: error,
-      },
-    );
+    throw error instanceof DamagedModel ? error : faultOf("damaged", error);
   }
 }
 
-function versionFolder(folder: string, model: ModelName, id: string): string {
+type Stored = Omit<Artifact, "id" | "fitted" | "files"> & {
+  readonly fitted:
+    | StoredNetwork
+    | StoredIntent
+    | Exclude<FittedModel, { kind: "network" | "intent" }>;
+};
+
+function fittedOf(fitted: Stored["fitted"], weights: Buffer): FittedModel {
+  if (fitted.kind === "intent") {
+    const model = restoreIntent(fitted, (forms) => unpackWeights(weights, forms));
+    return { kind: "intent", model };
+  }
+  if (fitted.kind !== "network") {
+    return fitted;
+  }
+  const members = unpackWeights(weights, fitted.members);
+  const preprocessing = fitted.preprocessing as Extract<
+    FittedModel,
+    { kind: "network" }
+  >["network"]["preprocessing"];
+  return {
+    kind: "network",
+    network: { preprocessing, intervals: fitted.intervals, members },
+  };
+}
+
+/** The content of a file; undefined where it is not there, or is no file, or cannot be read. */
+export function readIfThere(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A version's folder inside the folder of all models. */
+export function versionFolder(folder: string, model: ModelName, id: string): string {
   return join(folder, model, id);
 }
 

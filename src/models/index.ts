@@ -1,5 +1,13 @@
 /** Models: learning from it. Two networks, the baselines they must beat, and the registry. */
 export { type Artifact, loadArtifact } from "./artifact.ts";
+export {
+  type ArtifactFault,
+  type ArtifactFile,
+  DamagedModel,
+  isProbability,
+  noProbability,
+} from "./artifact-file.ts";
+export { artifactFiles, type RegisteredFile, verifyArtifacts } from "./artifact-store.ts";
 export { effectsOf } from "./attribution.ts";
 export { type Backtest, backtestFile, backtestModel } from "./backtest.ts";
 export { backtestFigure } from "./backtest-figure.ts";
@@ -28,6 +36,7 @@ export {
   parseModelName,
 } from "./registry-store.ts";
 export type { Report } from "./report.ts";
+export { describeDamage, loadServing, type Serving } from "./serving-store.ts";
 export {
   intentTask,
   MODEL_NAMES,

@@ -1,5 +1,6 @@
 import { nearest, ServiceError, type Store, toIso, writeTransaction } from "../base/index.ts";
 import type { Artifact } from "./artifact.ts";
+import { recordFiles } from "./artifact-store.ts";
 import type { Report } from "./report.ts";
 import { MODEL_NAMES, type ModelName } from "./task.ts";
 
@@ -26,7 +27,7 @@ interface VersionRow {
   readonly aliases: string | null;
 }
 
-/** Registers a version (once) and makes it the champion of its model. */
+/** Registers a version (once) with the checksums of its files, and makes it the champion of its model. */
 export function registerChampion(
   store: Store,
   artifact: Artifact,
@@ -48,6 +49,7 @@ export function registerChampion(
         artifact.dataThrough,
         now,
       );
+    recordFiles(store.sqlite, artifact.id, artifact.files ?? [], { isLate: false });
     store.sqlite
       .prepare(
         `INSERT INTO model_alias VALUES (?, 'champion', ?)

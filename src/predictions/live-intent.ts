@@ -2,21 +2,21 @@ import {
   type Clock,
   type Logger,
   messageOf,
-  ServiceError,
+  type Problems,
   type Store,
   toIso,
 } from "../base/index.ts";
 import { servingAsOf } from "../collection/index.ts";
 import { type Identifier, openOwners, type TakenLines } from "../customers/index.ts";
-import { findService, type OnlineStore } from "../features/index.ts";
+import type { OnlineStore } from "../features/index.ts";
 import {
   type IntentAnswer,
-  loadArtifact,
+  isProbability,
+  noProbability,
   type OneIntent,
-  openChampionId,
-  prepareIntent,
 } from "../models/index.ts";
 import type { Freshness } from "./prediction-store.ts";
+import { openServingIntent } from "./serving-intent.ts";
 
 export interface LiveIntentContext {
   readonly store: Store;
@@ -24,6 +24,8 @@ export interface LiveIntentContext {
   readonly logger: Logger;
   readonly online: OnlineStore;
   readonly modelsFolder: string;
+  /** Hears of a damaged champion. */
+  readonly problems?: Problems;
 }
 
 /** What the champion says of a customer now. */
@@ -59,7 +61,7 @@ export interface Subscription {
 
 /** Intent in the serving process: one row at a time, no tensor library. */
 export interface LiveIntent {
-  /** Throws `not-ready` before the first training, `conflict` where the champion reads other features. */
+  /** Throws `not-ready` before the first training and where every version is damaged, `conflict` where the champion reads other features. */
   answer(customerId: number): LiveIntentAnswer;
   explain(customerId: number, reasonsMax: number): LiveIntentDetail;
   /** Tells of crossings until the returned function is called. Throws as `answer` does, since then none would come. */
@@ -74,10 +76,13 @@ const HOUR_MS = 3_600_000;
 /** So many visitors' last probabilities are remembered, to tell a crossing from a stay. */
 const REMEMBERED_MAX = 100_000;
 
-/** Opens intent over a store; the champion is loaded on first use and when another one serves. */
+/**
+ * Opens intent over a store; the champion is loaded on first use and when another one serves. While its files are
+ * damaged, the version before it answers.
+ */
 export function openLiveIntent(context: LiveIntentContext): LiveIntent {
   const { store, clock, online } = context;
-  const champion = openChampion(context);
+  const champion = openServingIntent(context);
   const owners = openOwners(store);
   const listeners = new Set<Subscription>();
   const last = new Map<number, number>();
@@ -86,6 +91,9 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
   const answerOf = (row: readonly (number | null)[], at: number): LiveIntentAnswer => {
     const { model, system, id } = champion();
     const answer = model.answer(row);
+    if (!answer.horizons.every((one) => isProbability(one.probability))) {
+      throw noProbability("conversion-intent", id);
+    }
     const asOf = toIso(at);
     return {
       ...answer,
@@ -154,43 +162,5 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
         context.logger.error({ reason: messageOf(error) }, "crossings not told");
       }
     },
-  };
-}
-
-interface Champion {
-  readonly id: string;
-  readonly system: string;
-  readonly service: ReturnType<typeof findService>;
-  readonly model: OneIntent;
-}
-
-function openChampion({ store, modelsFolder }: LiveIntentContext): () => Champion {
-  const idOf = openChampionId(store, "conversion-intent");
-  let loaded: Champion | undefined;
-  return () => {
-    const id = idOf();
-    if (id === undefined) {
-      throw new ServiceError(
-        "not-ready",
-        'conversion-intent has no champion yet: run "herkoop train conversion-intent"',
-      );
-    }
-    if (loaded?.id !== id) {
-      const artifact = loadArtifact(modelsFolder, "conversion-intent", id);
-      const service = findService(artifact.service.name);
-      if (service.version !== artifact.service.version) {
-        throw new ServiceError(
-          "conflict",
-          `${id} reads feature service ${service.name} v${artifact.service.version}, this release has v${service.version}: train again`,
-        );
-      }
-      loaded = {
-        id,
-        system: artifact.system,
-        service,
-        model: prepareIntent(artifact, service.features),
-      };
-    }
-    return loaded;
   };
 }

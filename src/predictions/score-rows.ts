@@ -5,6 +5,8 @@ import {
   distributionOf,
   effectsOf,
   hazardsOf,
+  isProbability,
+  noProbability,
   scoreMatrix,
   type TensorBackend,
 } from "../models/index.ts";
@@ -31,6 +33,9 @@ export async function scoreRows(
   const { fitted, calibration, intervals } = artifact;
   const hazards = calibrate(await hazardsOf(backend, fitted, rows), intervals, calibration);
   const distribution = distributionOf(hazards, intervals);
+  if (!distribution.every(isProbability)) {
+    throw noProbability(artifact.model, artifact.id);
+  }
   if (fitted.kind !== "network" || artifact.model !== "repurchase-week") {
     return { distribution, base: null, effects: new Float64Array(0) };
   }

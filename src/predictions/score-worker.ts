@@ -1,5 +1,11 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { type Dataset, loadArtifact, loadTensorBackend, type ModelName } from "../models/index.ts";
+import {
+  type ArtifactFile,
+  type Dataset,
+  loadArtifact,
+  loadTensorBackend,
+  type ModelName,
+} from "../models/index.ts";
 import { type ScoredRows, scoreRows } from "./score-rows.ts";
 
 /** What a scoring thread is told at its start. */
@@ -7,10 +13,12 @@ export interface ScoringThread {
   readonly modelsFolder: string;
   readonly model: ModelName;
   readonly versionId: string;
+  /** As they must be. */
+  readonly files?: readonly ArtifactFile[];
 }
 
-const { modelsFolder, model, versionId } = workerData as ScoringThread;
-const artifact = loadArtifact(modelsFolder, model, versionId);
+const { modelsFolder, model, versionId, files } = workerData as ScoringThread;
+const artifact = loadArtifact(modelsFolder, model, versionId, files);
 const backend = await loadTensorBackend();
 
 parentPort?.on("message", (rows: Dataset) => {

@@ -12,9 +12,9 @@ import { openOfflineStore, recordBuiltRows } from "../features/index.ts";
 import {
   type Artifact,
   describeBackend,
+  describeDamage,
   eachDataset,
-  findChampion,
-  loadArtifact,
+  loadServing,
   loadTensorBackend,
   type ModelTask,
   probabilityWithin,
@@ -64,21 +64,20 @@ const FACTS: Readonly<Record<ModelTask["model"], Readonly<Record<string, string>
 };
 
 /**
- * Scores everybody with the champion, as of an instant, and publishes the run at once. Throws
- * `not-ready` before the first training and `conflict` where the champion answers another question
+ * Scores everybody with the champion, as of an instant, and publishes the run at once; where the champion's files
+ * are damaged, with the latest version before it that is whole. Throws `not-ready` before the first training and `conflict` where the champion answers another question
  * (other features or another horizon) than the one asked.
  */
 export async function scoreAll(context: ScoringContext, task: ModelTask): Promise<Scored> {
   const { store } = context;
-  const champion = findChampion(store, task.model);
-  if (champion === undefined) {
-    throw new ServiceError(
-      "not-ready",
-      `${task.model} has no champion yet: run "herkoop train ${task.model}"`,
-    );
+  const serving = loadServing(store, context.modelsFolder, task.model, (loaded) => {
+    refuseMismatch(loaded, task);
+  });
+  const { artifact } = serving;
+  const damage = describeDamage(serving);
+  if (damage !== undefined) {
+    context.logger.error({ modelVersion: serving.champion }, damage);
   }
-  const artifact = loadArtifact(context.modelsFolder, task.model, champion.id);
-  refuseMismatch(artifact, task);
   const step = context.progress.begin(`${task.model}: score`);
   const file = await featureRows(context, task, artifact);
   step.update(1, 3);
@@ -121,7 +120,8 @@ async function scoreFile(
   try {
     const pieces = eachDataset(duckdb, file, artifact.service.features, PIECE_ROWS);
     const { modelsFolder } = context;
-    const thread = { modelsFolder, model: task.model, versionId: artifact.id };
+    const { id: versionId, files = [] } = artifact;
+    const thread = { modelsFolder, model: task.model, versionId, files };
     for await (const piece of scorePieces(backend, thread, artifact, pieces)) {
       const { intervals } = artifact;
       const reach = Math.min(SOON_WEEKS, intervals);
