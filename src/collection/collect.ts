@@ -68,10 +68,11 @@ export function createCollector(store: Store, clock: Clock): Collector {
     }
   };
   const knowImports = openKnownImports(store);
+  const arrivalTime = openArrivalTimes(store, clock);
   return {
     collect: async ({ source, calls, rules = NO_RULES, isClaim = false, ...said }) => {
       await knowImports(source);
-      const receivedAt = clock.now();
+      const receivedAt = arrivalTime();
       const envelope = { ...said, receivedAt, rules, isClaim };
       const arrivals = calls.map((call) => arrivalOf(call, envelope));
       const isNew = await new Promise<Novelty[number]>((resolve, reject) => {
@@ -82,6 +83,30 @@ export function createCollector(store: Store, clock: Clock): Collector {
       });
       return arrivals.map((arrival, index) => resultOf(arrival, isNew[index] ?? false));
     },
+  };
+}
+
+/** So far the server's clock may step back without a message seeming to arrive before an earlier one. */
+const STEP_BACK_MAX_MS = 24 * 3_600_000;
+
+/**
+ * Tells the instant at which a message arrives, in the order of arrival: where the server's clock was set back
+ * (by a day at most, since one that ran ahead by more was wrong), it goes on from the latest instant told until
+ * the clock has caught up, also across restarts while the inbox holds a message.
+ */
+function openArrivalTimes({ sqlite }: Store, clock: Clock): () => number {
+  let last = 0;
+  let latest =
+    sqlite.prepare<[], number | null>("SELECT max(known_at_ms) FROM inbox").pluck().get() ?? 0;
+  return () => {
+    const now = clock.now();
+    if (now >= latest || latest - now > STEP_BACK_MAX_MS) {
+      latest = now;
+    } else if (now !== last) {
+      latest++;
+    }
+    last = now;
+    return latest;
   };
 }
 

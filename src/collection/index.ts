@@ -42,6 +42,7 @@ export {
   historySummary,
   type ImportRun,
   importRuns,
+  isLiveFile,
   manifest,
   markResolved,
   removeUnlistedHistory,

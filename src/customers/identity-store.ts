@@ -61,6 +61,12 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
   const customerSeenEarlier = sqlite.prepare(
     "UPDATE customer SET first_seen_at = min(first_seen_at, ?) WHERE id = ?",
   );
+  const trust = sqlite.prepare(
+    "UPDATE identifier SET is_trusted = 1 WHERE id = ? AND is_trusted = 0",
+  );
+  const customerOf = sqlite
+    .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
+    .pluck();
   const version = sqlite.prepare(
     "UPDATE resolve_position SET identity_version = identity_version + 1",
   );
@@ -147,8 +153,13 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
       const touched = new Set<number>();
       const idOf = new Map<string, number>();
       const active = new Map<string, number>();
+      const newlyTrusted: number[] = [];
       for (const seen of [...identifiers].sort(bySight)) {
-        idOf.set(identifierKey(seen), store(seen, touched, active));
+        const id = store(seen, touched, active);
+        idOf.set(identifierKey(seen), id);
+        if (seen.isTrusted && trust.run(id).changes > 0) {
+          newlyTrusted.push(id);
+        }
       }
       const resolved = seenLinks.flatMap((link) => {
         const from = idOf.get(identifierKey(link.from));
@@ -165,7 +176,14 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
           active.delete(key);
         }
       }
-      return { changed: divide(touched, now), active };
+      const changed = divide(touched, now);
+      for (const id of newlyTrusted) {
+        const customer = customerOf.get(id) ?? null;
+        if (customer !== null) {
+          changed.add(customer);
+        }
+      }
+      return { changed, active };
     },
   };
 }

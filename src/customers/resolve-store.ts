@@ -10,6 +10,7 @@ import {
   type InboxLine,
   inboxLinesAfter,
   isInboxWaiting,
+  isLiveFile,
   markInboxResolved,
   markResolved,
   resolvedThrough,
@@ -173,11 +174,12 @@ async function resolveFile(
   const observer = await observeFiles(duckdb, store, [file]);
   const { owners, changed } = await takeGroups(clock, desk, observer);
   await observer.own(owners);
+  const isLive = isLiveFile(store, file);
   const said = new Set<number>();
   for await (const batch of observer.statements()) {
     writeTransaction(desk.sqlite, () => {
       for (const { identifierId, line } of batch) {
-        takeStatements(desk, line, identifierId);
+        takeStatements(desk, line, identifierId, isLive);
         said.add(identifierId);
       }
     });

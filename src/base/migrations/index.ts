@@ -9,6 +9,7 @@ import { rightsSchema } from "./0008-rights.ts";
 import { columnsSchema } from "./0010-columns.ts";
 import { featureBuildsSchema } from "./0011-feature-builds.ts";
 import { onlineFeaturesSchema } from "./0012-online-features.ts";
+import { consentSchema } from "./0016-consent.ts";
 
 /** Numbered schema changes, applied once each in this order; a released one is never edited. */
 export const migrations: readonly { readonly name: string; readonly sql: string }[] = [
@@ -23,4 +24,5 @@ export const migrations: readonly { readonly name: string; readonly sql: string 
   { name: "0010-columns", sql: columnsSchema },
   { name: "0011-feature-builds", sql: featureBuildsSchema },
   { name: "0012-online-features", sql: onlineFeaturesSchema },
+  { name: "0016-consent", sql: consentSchema },
 ];
