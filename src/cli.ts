@@ -17,6 +17,7 @@ import { addServeCommands } from "./cli-serve.ts";
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   "invalid-input": 2,
   unauthorized: 2,
+  forbidden: 6,
   "too-large": 2,
   overloaded: 3,
   "not-ready": 3,

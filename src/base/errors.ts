@@ -5,6 +5,7 @@
 export type ErrorCode =
   | "invalid-input"
   | "unauthorized"
+  | "forbidden"
   | "not-found"
   | "too-large"
   | "overloaded"

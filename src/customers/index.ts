@@ -48,6 +48,12 @@ export {
   readProfile,
   type TimelineLine,
 } from "./profile-store.ts";
+export {
+  mayBeAddressedSql,
+  openProfilingDenials,
+  profilingDeniers,
+  refuseProfilingDenied,
+} from "./purposes-store.ts";
 export { resolveAgain } from "./resolve-again-store.ts";
 export {
   createLiveResolver,

@@ -18,6 +18,7 @@ type Problem = z.output<typeof problemSchema>;
 const KINDS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   "invalid-input": { status: 400, title: "Invalid input" },
   unauthorized: { status: 401, title: "Unauthorized" },
+  forbidden: { status: 403, title: "Forbidden" },
   "not-found": { status: 404, title: "Not found" },
   "too-large": { status: 413, title: "Too large" },
   overloaded: { status: 429, title: "Overloaded" },
