@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { messageOf, ServiceError } from "./base/index.ts";
 import { readConfig } from "./config.ts";
 import { isWindow, windowMs } from "./features/index.ts";
+import { cleanAudienceFiles } from "./segments/index.ts";
 import { openService, type Service } from "./service.ts";
 
 /** A whole number of at least `minimum`, for commander. */
@@ -43,7 +44,10 @@ export function numberWithin(low: number, high: number): (text: string) => numbe
   };
 }
 
-/** Opens the service for a command, hands it over, and closes it whatever happens. */
+/**
+ * Opens the service for a command, hands it over, and closes it whatever happens. Before it ends, whoever left an
+ * audience by it leaves the files inside the store, too.
+ */
 export async function withService<T>(
   command: Command,
   options: { readonly json?: boolean },
@@ -59,7 +63,9 @@ export async function withService<T>(
     quiet: options.json === true,
   });
   try {
-    return await work(service);
+    const result = await work(service);
+    await cleanAudienceFiles(service.store);
+    return result;
   } finally {
     service.close();
   }

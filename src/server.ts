@@ -15,6 +15,7 @@ import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.t
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
+import { openFileCleaner } from "./segments/index.ts";
 import {
   applyRetentionDaily,
   asWriter,
@@ -68,7 +69,11 @@ export async function startServer(
   };
   const seal = sealing(background, resolveWaiting);
   const materialise = materialising(background, resolveWaiting);
-  const stopSealing = every(SEAL_INTERVAL_MS, () => void seal().then(materialise));
+  const cleanFiles = cleaning(background);
+  const stopSealing = every(SEAL_INTERVAL_MS, () => {
+    void cleanFiles();
+    void seal().then(materialise);
+  });
   const checkpointer = openCheckpointer(store.sqlite);
   const stopCheckpoints = every(CHECKPOINT_INTERVAL_MS, () => void checkpointer.run());
   const stopResolving = every(RESOLVE_INTERVAL_MS, whenIdle(load, resolve));
@@ -89,6 +94,7 @@ export async function startServer(
       resolveWaiting();
       await seal();
       await materialise.ended();
+      await cleanFiles();
     },
   };
 }
@@ -131,6 +137,23 @@ function sealing(service: Service, resolveWaiting: () => void): () => Promise<vo
     }
   };
   return () => (last = last.then(seal));
+}
+
+/** Takes who withdrew out of the audience files, one time after the other; what fails waits for the next time. */
+function cleaning({ store, logger }: Service): () => Promise<void> {
+  const clean = openFileCleaner(store);
+  let last = Promise.resolve();
+  const run = async (): Promise<void> => {
+    try {
+      const { files, removed } = await clean();
+      if (removed > 0) {
+        logger.info({ files, removed }, "rows removed from audience files");
+      }
+    } catch (error) {
+      logger.error({ reason: messageOf(error) }, "audience files not cleaned");
+    }
+  };
+  return () => (last = last.then(run));
 }
 
 /** Makes a new day's features of products and categories ready, beside everything else; what fails waits for the next time. */

@@ -49,7 +49,10 @@ export {
   type TimelineLine,
 } from "./profile-store.ts";
 export {
+  consentVersion,
   mayBeAddressedSql,
+  noteFilesCleaned,
+  openAddressees,
   openProfilingDenials,
   profilingDeniers,
   refuseProfilingDenied,

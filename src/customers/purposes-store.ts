@@ -56,3 +56,37 @@ export function refuseProfilingDenied(store: Store, customerId: number): void {
     );
   }
 }
+
+/**
+ * Tells whether an identifier of whatever type is somebody's, and everybody's who has it may be addressed for a
+ * purpose: in doubt nobody is.
+ */
+export function openAddressees({ sqlite }: Store): (value: string, purpose: string) => boolean {
+  const types = sqlite.prepare<[], string>("SELECT DISTINCT type FROM identifier").pluck().all();
+  const find = sqlite
+    .prepare<[string, string, string], number>(
+      `SELECT ${mayBeAddressedSql("i.customer_id", "?")} FROM identifier i WHERE i.type = ? AND i.value = ?`,
+    )
+    .pluck();
+  return (value, purpose) => {
+    const answers = types.flatMap((type) => find.get(purpose, type, value) ?? []);
+    return answers.length > 0 && answers.every((answer) => answer === 1);
+  };
+}
+
+/** How often somebody may have left an audience, and up to which of these the audience files were cleaned. */
+export function consentVersion({ sqlite }: Store): {
+  readonly version: number;
+  readonly filesVersion: number;
+} {
+  const read = statementOf<[], { version: number; filesVersion: number }>(
+    sqlite,
+    "SELECT version, files_version AS filesVersion FROM consent_change",
+  );
+  return read.get() ?? { version: 0, filesVersion: -1 };
+}
+
+/** Remembers that audience files say nothing that was withdrawn by a version. */
+export function noteFilesCleaned({ sqlite }: Store, version: number): void {
+  sqlite.prepare("UPDATE consent_change SET files_version = max(files_version, ?)").run(version);
+}

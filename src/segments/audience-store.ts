@@ -203,3 +203,20 @@ export function countMembers(store: Store, audience: Audience): number {
       .get(audience.name, audience.version, audience.purpose) ?? 0
   );
 }
+
+/**
+ * Tells whether the member at a position of an audience may be read now, and still has this identifier: who was
+ * merged away or divided has another number than the member.
+ */
+export function openPositions(
+  store: Store,
+): (audience: Audience, position: number, value: string) => boolean {
+  const find = store.sqlite
+    .prepare<[string, number, number, string, string], number>(
+      `SELECT 1 FROM audience_member m WHERE m.name = ? AND m.version = ? AND m.position = ? AND ${mayBeAddressedSql("m.customer_id", "?")}
+         AND EXISTS (SELECT 1 FROM identifier i WHERE i.customer_id = m.customer_id AND i.value = ?)`,
+    )
+    .pluck();
+  return ({ name, version, purpose }, position, value) =>
+    find.get(name, version, position, purpose, value) !== undefined;
+}
