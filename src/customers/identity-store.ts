@@ -15,6 +15,7 @@ import {
 } from "./identity-rules.ts";
 import { openLinks } from "./link-store.ts";
 import type { SeenIdentifier, SeenLink } from "./observation.ts";
+import { openTrust } from "./trust-store.ts";
 
 /** What joining did. */
 export interface Joined {
@@ -61,12 +62,7 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
   const customerSeenEarlier = sqlite.prepare(
     "UPDATE customer SET first_seen_at = min(first_seen_at, ?) WHERE id = ?",
   );
-  const trust = sqlite.prepare(
-    "UPDATE identifier SET is_trusted = 1 WHERE id = ? AND is_trusted = 0",
-  );
-  const customerOf = sqlite
-    .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
-    .pluck();
+  const trust = openTrust(sqlite);
   const version = sqlite.prepare(
     "UPDATE resolve_position SET identity_version = identity_version + 1",
   );
@@ -157,7 +153,7 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
       for (const seen of [...identifiers].sort(bySight)) {
         const id = store(seen, touched, active);
         idOf.set(identifierKey(seen), id);
-        if (seen.isTrusted && trust.run(id).changes > 0) {
+        if (seen.isTrusted && trust.isNew(id)) {
           newlyTrusted.push(id);
         }
       }
@@ -177,12 +173,7 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
         }
       }
       const changed = divide(touched, now);
-      for (const id of newlyTrusted) {
-        const customer = customerOf.get(id) ?? null;
-        if (customer !== null) {
-          changed.add(customer);
-        }
-      }
+      trust.addCustomers(newlyTrusted, changed);
       return { changed, active };
     },
   };

@@ -45,13 +45,13 @@ type Mixed = typeof mixed extends fc.Arbitrary<infer T> ? T : never;
 /** A text that holds the address in some encoding. */
 function written({ email: address, ways, before, after, base64, padding }: Mixed): string {
   if (base64 !== undefined) {
-    const cased = [...address].map((one, at) =>
+    const cased = Array.from(address, (one, at) =>
       ways[at % ways.length] === 1 ? one.toUpperCase() : one,
     );
     const text = `${" ".repeat(padding)}${before}${cased.join("")}${after}`;
     return `data:${Buffer.from(text).toString(base64)}`;
   }
-  const spelled = [...address].map((one, at) => WAYS[ways[at % ways.length] ?? 0]?.(one) ?? one);
+  const spelled = Array.from(address, (one, at) => WAYS[ways[at % ways.length] ?? 0]?.(one) ?? one);
   return `${before}${spelled.join("")}${after}`;
 }
 

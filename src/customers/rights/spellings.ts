@@ -19,12 +19,12 @@ const NAMED: Readonly<Record<string, string>> = {
  * JavaScript and RE2. `bytes` is for text that was read as latin1.
  */
 export function encodedPattern(value: string, bytes = false): string {
-  return [...value].map((character) => characterPattern(character, bytes)).join("");
+  return Array.from(value, (character) => characterPattern(character, bytes)).join("");
 }
 
 function characterPattern(character: string, bytes: boolean): string {
   const cases = [...new Set([character, character.toLowerCase(), character.toUpperCase()])].filter(
-    (one) => [...one].length === 1,
+    (one) => Array.from(one).length === 1,
   );
   const named = NAMED[character];
   const alternatives = cases.flatMap((one) => {
