@@ -167,7 +167,7 @@ function inQuotes(text: string): string {
 }
 
 /** A value as it may stand in a file: as it is, and within JSON with and without non-ASCII characters. */
-export function spellingsOf(value: string): string[] {
+function spellingsOf(value: string): string[] {
   const escaped = JSON.stringify(value).slice(1, -1);
   const ascii = escaped.replaceAll(
     /[\u0080-\uffff]/g,
