@@ -40,7 +40,7 @@ export function createProgram(): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict, 5 not found, 130 stopped.",
+      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict, 5 not found, 6 the person denied it, 130 stopped.",
     );
   addServeCommands(program);
   addDataCommands(program);
