@@ -4,6 +4,7 @@ import { messageOf, ServiceError, systemError } from "./base/index.ts";
 import { namingDamage } from "./collection/index.ts";
 import { readConfig } from "./config.ts";
 import { isWindow, windowMs } from "./features/index.ts";
+import { cleanAudienceFiles } from "./segments/index.ts";
 import { openService, type Service } from "./service.ts";
 
 /** A whole number of at least `minimum`, and at most `maximum` where given, for commander. */
@@ -59,7 +60,10 @@ export function numberWithin(low: number, high: number): (text: string) => numbe
   };
 }
 
-/** Opens the service for a command, hands it over, and closes it whatever happens. */
+/**
+ * Opens the service for a command, hands it over, and closes it whatever happens. Before it ends, whoever left an
+ * audience by it leaves the files inside the store, too.
+ */
 export async function withService<T>(
   command: Command,
   options: { readonly json?: boolean },
@@ -75,7 +79,9 @@ export async function withService<T>(
   try {
     const service = await openService(config, { quiet: options.json === true });
     try {
-      return await namingDamage(service.store, () => work(service));
+      const result = await namingDamage(service.store, () => work(service));
+      await cleanAudienceFiles(service.store);
+      return result;
     } finally {
       service.close();
     }

@@ -27,7 +27,7 @@ import { refuseUnknownCommand } from "./cli-unknown.ts";
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   "invalid-input": 2,
   unauthorized: 2,
-  forbidden: 2,
+  forbidden: 7,
   misdirected: 2,
   "method-not-allowed": 2,
   "too-large": 2,
@@ -55,7 +55,7 @@ export function createProgram(): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict (or another process is writing: try again), 5 not found, 6 damaged files (herkoop doctor names them), 130 stopped.",
+      "\nExit codes: 0 done, 1 a fault of ours, 2 unusable input, 3 not ready (what is missing is said), 4 conflict (or another process is writing: try again), 5 not found, 6 damaged files (herkoop doctor names them), 7 the person denied it, 130 stopped.",
     );
   addServeCommands(program);
   addDataCommands(program);

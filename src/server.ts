@@ -30,6 +30,7 @@ import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { listenError } from "./listen-error.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
 import { watchSealing } from "./seal-watch.ts";
+import { openFileCleaner } from "./segments/index.ts";
 import {
   applyRetentionDaily,
   asWriter,
@@ -145,7 +146,11 @@ async function serve(
   };
   const seal = sealing(background, resolveWaiting);
   const materialise = materialising(background, resolveWaiting);
-  const stopSealing = every(SEAL_INTERVAL_MS, () => void seal.all().then(materialise));
+  const cleanFiles = cleaning(background);
+  const stopSealing = every(SEAL_INTERVAL_MS, () => {
+    void cleanFiles();
+    void seal.all().then(materialise);
+  });
   const stopVerifying = every(VERIFY_INTERVAL_MS, verifying(service));
   const checkpointer = openCheckpointer(store.sqlite);
   const stopCheckpoints = every(CHECKPOINT_INTERVAL_MS, () => void checkpointer.run());
@@ -159,6 +164,7 @@ async function serve(
     }
     await seal.last();
     await materialise.ended();
+    await cleanFiles();
     waitAgain();
   };
   const close = async (): Promise<boolean> => {
@@ -244,6 +250,23 @@ function sealing(service: Service, resolveWaiting: ResolveWaiting): Sealing {
 /** Whether it failed because another process is writing; the next time will do. */
 function isForOthers(error: unknown): boolean {
   return isBusy(error) || (error instanceof ServiceError && error.code === "conflict");
+}
+
+/** Takes who withdrew out of the audience files, one time after the other; what fails waits for the next time. */
+function cleaning({ store, logger }: Service): () => Promise<void> {
+  const clean = openFileCleaner(store);
+  let last = Promise.resolve();
+  const run = async (): Promise<void> => {
+    try {
+      const { files, removed } = await clean();
+      if (removed > 0) {
+        logger.info({ files, removed }, "rows removed from audience files");
+      }
+    } catch (error) {
+      logger.error({ reason: messageOf(error) }, "audience files not cleaned");
+    }
+  };
+  return () => (last = last.then(run));
 }
 
 /** Makes a new day's features of products and categories ready, beside everything else; what fails waits for the next time. */

@@ -5,8 +5,8 @@
 export type ErrorCode =
   | "invalid-input"
   | "unauthorized"
-  | "not-found"
   | "forbidden"
+  | "not-found"
   | "too-large"
   | "timed-out"
   | "misdirected"

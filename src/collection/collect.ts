@@ -59,12 +59,13 @@ export function createCollector(store: Store, clock: Clock, pause: Pause = syste
   const append = openAppend(store, pause);
   const knowImports = openKnownImports(store);
   const sameInstantOf = countingSame();
+  const arrivalTime = openArrivalTimes(store, clock);
   return {
     collect: async ({ source, calls, rules = NO_RULES, isClaim = false, ...said }) => {
       const contextBytes = sharedContextBytes(said.context);
       refuseMultiplied(calls.length, contextBytes);
       await knowImports(source);
-      const receivedAt = clock.now();
+      const receivedAt = arrivalTime();
       const sameInstant = sameInstantOf(receivedAt);
       const repeats = new Map<string, number>();
       const envelope = {
@@ -176,6 +177,30 @@ function refuse(together: readonly Waiting[], error: unknown): void {
 /** Often at first, since a turn of another writer is short. */
 function pauseAfter(waitedMs: number): number {
   return waitedMs < 50 ? 2 : 10;
+}
+
+/** So far the server's clock may step back without a message seeming to arrive before an earlier one. */
+const STEP_BACK_MAX_MS = 24 * 3_600_000;
+
+/**
+ * Tells the instant at which a message arrives, in the order of arrival: where the server's clock was set back
+ * (by a day at most, since one that ran ahead by more was wrong), it goes on from the latest instant told until
+ * the clock has caught up, also across restarts while the inbox holds a message.
+ */
+function openArrivalTimes({ sqlite }: Store, clock: Clock): () => number {
+  let last = 0;
+  let latest =
+    sqlite.prepare<[], number | null>("SELECT max(known_at_ms) FROM inbox").pluck().get() ?? 0;
+  return () => {
+    const now = clock.now();
+    if (now >= latest || latest - now > STEP_BACK_MAX_MS) {
+      latest = now;
+    } else if (now !== last) {
+      latest++;
+    }
+    last = now;
+    return latest;
+  };
 }
 
 /** Rows of imports that a request waits for; more are learned while requests go on. */

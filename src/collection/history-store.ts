@@ -85,6 +85,18 @@ export function historyFiles(store: Store, which: "all" | "unresolved" = "all"):
     .map((file) => file.name);
 }
 
+/** Whether the lines of a file came over the wire, and were not rows of an imported one. */
+export function isLiveFile(store: Store, name: string): boolean {
+  return (
+    store.sqlite
+      .prepare<[string], number>(
+        "SELECT 1 FROM history_file WHERE name = ? AND import_run_id IS NULL",
+      )
+      .pluck()
+      .get(name) !== undefined
+  );
+}
+
 /** The manifest: every visible file, in order. */
 export function manifest(store: Store): ManifestEntry[] {
   return readManifest(store.sqlite);

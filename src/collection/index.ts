@@ -43,6 +43,7 @@ export {
   historySummary,
   type ImportRun,
   importRuns,
+  isLiveFile,
   manifest,
   markResolved,
   sourceMappings,

@@ -1,6 +1,11 @@
 import { type Sqlite, type Store, type Turns, writeTurns, writeWhenFree } from "../base/index.ts";
 import { parseMapping, sourceMappings } from "../collection/index.ts";
-import { type ConsentStatement, currentStatement, type HeldStatement } from "./consent.ts";
+import {
+  type ConsentStatement,
+  currentStatement,
+  type HeldStatement,
+  mergeRepeated,
+} from "./consent.ts";
 
 /** What a customer agreed to, for one purpose. `recordedAt` is when it was said, in epoch milliseconds. */
 export interface Consent {
@@ -21,23 +26,34 @@ export interface ConsentWriter {
 }
 
 const COLUMNS =
-  "s.identifier_id AS identifierId, s.purpose, s.stated_at AS statedAt, s.source, s.status, s.is_repeated AS isRepeated, s.basis, s.jurisdiction, s.known_at AS knownAt";
+  "s.identifier_id AS identifierId, s.purpose, s.stated_at AS statedAt, s.arrived_at AS arrivedAt, s.source, s.status, s.is_repeated = 1 AS isRepeated, s.is_claim = 1 AS isClaim, s.basis, s.jurisdiction, s.known_at AS knownAt";
+
+const STATED_FROM =
+  "FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source";
+
+/** Anybody can come to a source with its public key: that grants nothing for a person who is known from elsewhere. */
+const MAY_COUNT = `(a.trusted_count > 0 OR NOT EXISTS (
+  SELECT 1 FROM identifier k WHERE k.customer_id = i.customer_id AND k.is_trusted = 1))`;
 
 /** The writer of a store's consents. */
 export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
   const insert = sqlite.prepare(
-    `INSERT INTO consent_statement (identifier_id, purpose, source, status, is_repeated, stated_at, basis, jurisdiction, known_at)
-     VALUES (@identifierId, @purpose, @source, @status, @isRepeated, @statedAt, @basis, @jurisdiction, @knownAt)
+    `INSERT INTO consent_statement (identifier_id, purpose, source, status, is_repeated, is_claim, stated_at, arrived_at, basis, jurisdiction, known_at)
+     VALUES (@identifierId, @purpose, @source, @status, @isRepeated, @isClaim, @statedAt, @arrivedAt, @basis, @jurisdiction, @knownAt)
      ON CONFLICT DO NOTHING`,
   );
-  const repeated = sqlite
-    .prepare<[number, string, string, string], number>(
-      "SELECT stated_at FROM consent_statement WHERE identifier_id = ? AND purpose = ? AND source = ? AND status = ? AND is_repeated = 1",
+  const isSame =
+    "identifier_id = ? AND purpose = ? AND source = ? AND status = ? AND is_repeated = 1 AND is_claim = ?";
+  const repeated = sqlite.prepare<
+    [number, string, string, string, number],
+    Pick<ConsentStatement, "statedAt" | "arrivedAt">
+  >(`SELECT stated_at AS statedAt, arrived_at AS arrivedAt FROM consent_statement WHERE ${isSame}`);
+  const forget = sqlite.prepare(`DELETE FROM consent_statement WHERE ${isSame}`);
+  const isTrusted = sqlite
+    .prepare<[number], number>(
+      "SELECT EXISTS (SELECT 1 FROM identifier WHERE customer_id = ? AND is_trusted = 1)",
     )
     .pluck();
-  const forget = sqlite.prepare(
-    "DELETE FROM consent_statement WHERE identifier_id = ? AND purpose = ? AND source = ? AND status = ? AND is_repeated = 1",
-  );
   const held = sqlite.prepare<[number], HeldStatement>(
     `SELECT ${COLUMNS}, i.linked_at AS linkedAt FROM identifier i JOIN consent_statement s ON s.identifier_id = i.id
      WHERE i.customer_id = ?`,
@@ -56,17 +72,20 @@ export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
   const stated = openStated(sqlite);
   return {
     add: (statement) => {
-      const { identifierId, purpose, source, status, statedAt, isRepeated } = statement;
+      const { identifierId, purpose, source, status, isRepeated } = statement;
+      const isClaim = statement.isClaim ? 1 : 0;
+      let kept = statement;
       if (isRepeated) {
-        const known = repeated.get(identifierId, purpose, source, status);
-        const isNews =
-          known === undefined || (status === "granted" ? statedAt < known : statedAt > known);
-        if (!isNews) {
-          return false;
+        const known = repeated.get(identifierId, purpose, source, status, isClaim);
+        if (known !== undefined) {
+          kept = { ...statement, ...mergeRepeated(known, statement) };
+          if (kept.statedAt === known.statedAt && kept.arrivedAt === known.arrivedAt) {
+            return false;
+          }
+          forget.run(identifierId, purpose, source, status, isClaim);
         }
-        forget.run(identifierId, purpose, source, status);
       }
-      return insert.run({ ...statement, isRepeated: isRepeated ? 1 : 0 }).changes > 0;
+      return insert.run({ ...kept, isRepeated: isRepeated ? 1 : 0, isClaim }).changes > 0;
     },
     settle: (customers) => {
       if (isNothingSaid.get() === 1) {
@@ -75,8 +94,10 @@ export function openConsentWriter(sqlite: Sqlite): ConsentWriter {
       const isStated = stated.isAny();
       for (const customer of customers) {
         clear.run(customer);
-        for (const [purpose, statements] of byPurpose(held.all(customer))) {
-          const current = currentStatement(statements);
+        const said = held.all(customer);
+        const isKnown = said.some((one) => one.isClaim) && isTrusted.get(customer) === 1;
+        for (const [purpose, statements] of byPurpose(said)) {
+          const current = currentStatement(statements, isKnown);
           if (current !== undefined) {
             const { status, source, basis, statedAt, jurisdiction } = current;
             store.run(customer, purpose, status, source, basis, statedAt, jurisdiction);
@@ -113,8 +134,8 @@ function openStated(sqlite: Sqlite): Stated {
   const insert = sqlite.prepare(
     `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, jurisdiction, origin)
      SELECT DISTINCT i.customer_id, t.purpose, 'granted', t.source, t.basis, t.stated_at, t.jurisdiction, 'operator'
-     FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source
-     WHERE i.customer_id = ? ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
+     ${STATED_FROM}
+     WHERE i.customer_id = ? AND ${MAY_COUNT} ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
   );
   const any = sqlite.prepare<[], number>("SELECT EXISTS (SELECT 1 FROM stated_consent)").pluck();
   return {
@@ -177,8 +198,8 @@ async function renewStated(store: Store, turns: Turns | undefined): Promise<void
   const insert = sqlite.prepare(
     `INSERT INTO consent (customer_id, purpose, status, source, basis, recorded_at, jurisdiction, origin)
      SELECT DISTINCT i.customer_id, t.purpose, 'granted', t.source, t.basis, t.stated_at, t.jurisdiction, 'operator'
-     FROM identifier i JOIN identifier_activity a ON a.identifier_id = i.id JOIN stated_consent t ON t.source = a.source
-     WHERE i.customer_id > ? AND i.customer_id <= ? ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
+     ${STATED_FROM}
+     WHERE i.customer_id > ? AND i.customer_id <= ? AND ${MAY_COUNT} ORDER BY t.stated_at ON CONFLICT (customer_id, purpose) DO NOTHING`,
   );
   const advance = sqlite.prepare("UPDATE consent_renewal SET position = ?");
   const step = (): boolean => {

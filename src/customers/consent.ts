@@ -5,7 +5,10 @@ import type { SeenLine } from "./observation.ts";
 export interface ConsentStatement {
   readonly identifierId: number;
   readonly purpose: string;
+  /** When it was said, by the clock of whoever sent it. */
   readonly statedAt: number;
+  /** When it reached the server; of a row of a file, which may tell of long ago, the same as `statedAt`. */
+  readonly arrivedAt: number;
   readonly source: string;
   readonly status: "granted" | "denied";
   /**
@@ -13,6 +16,8 @@ export interface ConsentStatement {
    * denial count, whatever the order in which they arrive.
    */
   readonly isRepeated: boolean;
+  /** Whether it came with a public key, so that anybody could have sent it. */
+  readonly isClaim: boolean;
   readonly basis: string;
   readonly jurisdiction: string | null;
   readonly knownAt: number;
@@ -26,8 +31,12 @@ export interface HeldStatement extends ConsentStatement {
 /** The event by which a person sets preferences. */
 const PREFERENCE_EVENT = "Segment Consent Preference Updated";
 
-/** The statements of a line. */
-export function statementsOf(line: SeenLine, identifierId: number): ConsentStatement[] {
+/** The statements of a line; `isLive` where it came over the wire, and not as a row of a file. */
+export function statementsOf(
+  line: SeenLine,
+  identifierId: number,
+  isLive: boolean,
+): ConsentStatement[] {
   if (line.consent === null) {
     return [];
   }
@@ -39,9 +48,11 @@ export function statementsOf(line: SeenLine, identifierId: number): ConsentState
             identifierId,
             purpose,
             statedAt: line.occurredAt,
+            arrivedAt: isLive ? Math.max(line.knownAt, line.occurredAt) : line.occurredAt,
             source: line.source,
             status: isGranted ? ("granted" as const) : ("denied" as const),
             isRepeated: line.event !== PREFERENCE_EVENT,
+            isClaim: line.isClaim,
             basis: line.event === PREFERENCE_EVENT ? "stated preference" : "sent with an event",
             jurisdiction: typeof jurisdiction === "string" ? jurisdiction : null,
             knownAt: line.knownAt,
@@ -52,23 +63,39 @@ export function statementsOf(line: SeenLine, identifierId: number): ConsentState
 }
 
 /**
- * What counts of everything one customer said of one purpose: the latest word by each identifier, and
- * where identifiers joined, the stricter. A denial is lifted only by a later grant of somebody who was
- * this customer already. Undefined where nothing was said.
+ * What counts of everything one customer said of one purpose, whatever the order in which it is given: a denial
+ * stands until a grant lifts it (`lifts`), and nothing but denials ends a grant. Where the customer is known
+ * from anything but public keys (`isKnown`), grants of public keys count for nothing. Undefined where nothing
+ * was said that counts. docs/customers.md has the table.
  */
-export function currentStatement(statements: readonly HeldStatement[]): HeldStatement | undefined {
-  const inTime = [...statements].sort(
+export function currentStatement(
+  statements: readonly HeldStatement[],
+  isKnown: boolean,
+): HeldStatement | undefined {
+  const counting = statements.filter((one) => one.status === "denied" || !(isKnown && one.isClaim));
+  const inOrder = counting.sort(
     (a, b) =>
-      a.statedAt - b.statedAt || strictness(a) - strictness(b) || compareText(a.source, b.source),
+      a.statedAt - b.statedAt ||
+      a.arrivedAt - b.arrivedAt ||
+      compareText(a.source, b.source) ||
+      a.identifierId - b.identifierId ||
+      compareText(a.basis, b.basis),
   );
-  const standing = inTime.filter(
-    (one) => one.status === "denied" && !inTime.some((other) => lifts(other, one)),
+  const grants = inOrder.filter((one) => one.status === "granted");
+  const standing = inOrder.filter(
+    (one) => one.status === "denied" && !grants.some((grant) => lifts(grant, one)),
   );
-  return standing.at(-1) ?? inTime.filter((one) => one.status === "granted").at(-1);
+  return standing.at(-1) ?? grants.at(-1);
 }
 
+/**
+ * A grant lifts a denial that was said before it by both clocks: the stated times say so, and the denial did
+ * not arrive after it (nor, of a denial that came over the wire, after the time that a row states). Where they
+ * contradict each other, one clock was wrong or a message was held up, and the denial stands. Of another
+ * identifier it is lifted by a preference only, that was set when both were known to be one person's.
+ */
 function lifts(grant: HeldStatement, denial: HeldStatement): boolean {
-  if (grant.status !== "granted" || grant.statedAt <= denial.statedAt) {
+  if (grant.statedAt <= denial.statedAt || grant.arrivedAt < denial.arrivedAt) {
     return false;
   }
   if (grant.identifierId === denial.identifierId) {
@@ -78,7 +105,14 @@ function lifts(grant: HeldStatement, denial: HeldStatement): boolean {
   return !grant.isRepeated && grant.statedAt >= joinedAt;
 }
 
-/** At the same instant a denial is the last word. */
-function strictness(statement: ConsentStatement): number {
-  return statement.status === "denied" ? 1 : 0;
+/**
+ * What is kept of two repeated statements that differ in times only: of grants the earliest, of denials the
+ * latest time of each clock, so that no order of arrival makes a difference and none makes it less strict.
+ */
+export function mergeRepeated<T extends Pick<ConsentStatement, "statedAt" | "arrivedAt">>(
+  kept: T,
+  { status, statedAt, arrivedAt }: ConsentStatement,
+): Pick<T, "statedAt" | "arrivedAt"> {
+  const pick = status === "granted" ? Math.min : Math.max;
+  return { statedAt: pick(kept.statedAt, statedAt), arrivedAt: pick(kept.arrivedAt, arrivedAt) };
 }

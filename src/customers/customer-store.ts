@@ -6,6 +6,7 @@ import {
 } from "../collection/index.ts";
 import type { Consent } from "./consent-store.ts";
 import type { Identifier } from "./identity-rules.ts";
+import { mayBeAddressedSql } from "./purposes-store.ts";
 
 /** Somebody who clears cookies at every visit has many. */
 const IDS_MAX = 20;
@@ -146,20 +147,20 @@ export function knownCustomerNumbers(store: Store): ReadonlySet<number> {
 }
 
 /**
- * Finds whose an identifier is, by its number, whether that person agreed to a purpose (unknown is no), and by which user
+ * Finds whose an identifier is, by its number, whether that person may be addressed for a purpose (unknown is no), and by which user
  * ids, then anonymous ids, a shop's pages know the person: of each the latest first, at most 20 together.
  */
 export function openOwners(store: Store): {
   ownerOf(identifierId: number): number | undefined;
-  isGranted(customerId: number, purpose: string): boolean;
+  mayBeAddressed(customerId: number, purpose: string): boolean;
   idsOf(customerId: number): Identifier[];
 } {
   const owner = store.sqlite
     .prepare<[number], number | null>("SELECT customer_id FROM identifier WHERE id = ?")
     .pluck();
   const granted = store.sqlite
-    .prepare<[number, string], number>(
-      "SELECT 1 FROM consent WHERE customer_id = ? AND purpose = ? AND status = 'granted'",
+    .prepare<{ id: number; purpose: string }, number>(
+      `SELECT 1 WHERE ${mayBeAddressedSql("@id", "@purpose")}`,
     )
     .pluck();
   const ids = store.sqlite.prepare<[number], Identifier>(
@@ -169,6 +170,6 @@ export function openOwners(store: Store): {
   return {
     idsOf: (customerId) => ids.all(customerId),
     ownerOf: (identifierId) => owner.get(identifierId) ?? undefined,
-    isGranted: (customerId, purpose) => granted.get(customerId, purpose) !== undefined,
+    mayBeAddressed: (id, purpose) => granted.get({ id, purpose }) !== undefined,
   };
 }

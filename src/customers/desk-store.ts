@@ -95,18 +95,27 @@ function takeLine(desk: Desk, line: TakenLine["line"], identifierId: number): bo
     eventCount: line.line === 0 ? 1 : 0,
     firstAt: occurredAt,
     lastAt: occurredAt,
+    isTrusted: line.isClaim ? 0 : 1,
   });
   const part = orderPartOf(line, identifierId);
   if (part !== undefined) {
     desk.profiles.addOrder(part);
   }
   desk.profiles.addRecent({ ...line, isClaim: line.isClaim ? 1 : 0 }, identifierId);
-  const isNews = takeStatements(desk, line, identifierId);
+  const isNews = takeStatements(desk, line, identifierId, true);
   return isNewToSource || isNews;
 }
 
-/** Takes over what a line says of its person; returns whether it said anything new of consent. */
-export function takeStatements(desk: Desk, line: SeenLine, identifierId: number): boolean {
+/**
+ * Takes over what a line says of its person; returns whether it said anything new of consent. `isLive` where
+ * it came over the wire, and not as a row of a file.
+ */
+export function takeStatements(
+  desk: Desk,
+  line: SeenLine,
+  identifierId: number,
+  isLive: boolean,
+): boolean {
   const { source, occurredAt, knownAt } = line;
   const traits = line.traits === null ? {} : (JSON.parse(line.traits) as Record<string, unknown>);
   for (const [name, value] of Object.entries(traits)) {
@@ -120,7 +129,7 @@ export function takeStatements(desk: Desk, line: SeenLine, identifierId: number)
     });
   }
   let isNews = false;
-  for (const statement of statementsOf(line, identifierId)) {
+  for (const statement of statementsOf(line, identifierId, isLive)) {
     isNews = desk.consents.add(statement) || isNews;
   }
   return isNews;
@@ -139,8 +148,12 @@ export function observe(desk: Desk, named: readonly NamedLine[], now: number): J
     for (const { type, value } of names) {
       const key = identifierKey({ type, value });
       const earlier = seen.get(key);
+      const isTrusted = !line.isClaim || earlier?.isTrusted === true;
       if (earlier === undefined || line.occurredAt < earlier.firstSeenAt) {
-        seen.set(key, { type, value, source: line.source, firstSeenAt: line.occurredAt });
+        const { source, occurredAt: firstSeenAt } = line;
+        seen.set(key, { type, value, source, firstSeenAt, isTrusted });
+      } else if (isTrusted !== earlier.isTrusted) {
+        seen.set(key, { ...earlier, isTrusted });
       }
     }
   }

@@ -15,6 +15,7 @@ import {
 } from "./identity-rules.ts";
 import { openLinks } from "./link-store.ts";
 import type { SeenIdentifier, SeenLink } from "./observation.ts";
+import { openTrust } from "./trust-store.ts";
 
 /** What joining did. */
 export interface Joined {
@@ -61,6 +62,7 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
   const customerSeenEarlier = sqlite.prepare(
     "UPDATE customer SET first_seen_at = min(first_seen_at, ?) WHERE id = ?",
   );
+  const trust = openTrust(sqlite);
   const version = sqlite.prepare(
     "UPDATE resolve_position SET identity_version = identity_version + 1",
   );
@@ -147,8 +149,13 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
       const touched = new Set<number>();
       const idOf = new Map<string, number>();
       const active = new Map<string, number>();
+      const newlyTrusted: number[] = [];
       for (const seen of [...identifiers].sort(bySight)) {
-        idOf.set(identifierKey(seen), store(seen, touched, active));
+        const id = store(seen, touched, active);
+        idOf.set(identifierKey(seen), id);
+        if (seen.isTrusted && trust.isNew(id)) {
+          newlyTrusted.push(id);
+        }
       }
       const resolved = seenLinks.flatMap((link) => {
         const from = idOf.get(identifierKey(link.from));
@@ -165,7 +172,9 @@ export function openIdentity(sqlite: Sqlite, rules: IdentityRules): Identity {
           active.delete(key);
         }
       }
-      return { changed: divide(touched, now), active };
+      const changed = divide(touched, now);
+      trust.addCustomers(newlyTrusted, changed);
+      return { changed, active };
     },
   };
 }

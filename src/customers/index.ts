@@ -49,6 +49,15 @@ export {
   readProfile,
   type TimelineLine,
 } from "./profile-store.ts";
+export {
+  consentVersion,
+  mayBeAddressedSql,
+  noteFilesCleaned,
+  openAddressees,
+  openProfilingDenials,
+  profilingDeniers,
+  refuseProfilingDenied,
+} from "./purposes-store.ts";
 export { type RebuildReport, rebuildDatabase } from "./rebuilding/index.ts";
 export { resolveAgain } from "./resolve-again-store.ts";
 export {

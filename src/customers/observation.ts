@@ -5,6 +5,8 @@ import { compareIdentifiers, type Identifier } from "./identity-rules.ts";
 export interface SeenIdentifier extends Identifier {
   readonly source: string;
   readonly firstSeenAt: number;
+  /** Whether anything but a public key named it. */
+  readonly isTrusted: boolean;
 }
 
 /** Two identifiers of one event, the stronger first. */

@@ -60,7 +60,8 @@ export async function observeFiles(
       (
         await duckdb.rows(
           `SELECT identifier_id AS "identifierId", source, coalesce(channel, ${literal(NO_CHANNEL)}) AS channel,
-                  count(DISTINCT message_id) AS "eventCount", min(occurred_at_ms) AS "firstAt", max(occurred_at_ms) AS "lastAt"
+                  count(DISTINCT message_id) AS "eventCount", min(occurred_at_ms) AS "firstAt", max(occurred_at_ms) AS "lastAt",
+                  max(CASE WHEN coalesce(is_claim, false) THEN 0 ELSE 1 END) AS "isTrusted"
            FROM owned GROUP BY ALL`,
         )
       ).map((row) => row as unknown as Activity),
@@ -69,7 +70,7 @@ export async function observeFiles(
     statements: () =>
       batches(
         duckdb,
-        `SELECT identifier_id, source, message_id, event, occurred_at_ms, known_at_ms, traits, consent FROM owned
+        `SELECT identifier_id, source, message_id, event, occurred_at_ms, known_at_ms, traits, consent, is_claim FROM owned
          WHERE traits IS NOT NULL OR consent IS NOT NULL ORDER BY occurred_at_ms, message_id`,
         (row) => ({ identifierId: Number(row["identifier_id"]), line: lineOf(row) }),
       ),

@@ -12,6 +12,8 @@ export interface Activity {
   readonly eventCount: number;
   readonly firstAt: number;
   readonly lastAt: number;
+  /** 1 where any of them came with something else than a public key. */
+  readonly isTrusted: number;
 }
 
 /** What some lines say of an order; sums are over those lines. */
@@ -71,7 +73,7 @@ export interface Trait {
 
 /** Writes what profiles are made of, through statements that are prepared once. Call inside a transaction. */
 export interface ProfileWriter {
-  /** Returns whether the identifier is new to the source and channel. */
+  /** Returns whether the identifier is new to the source and channel, or first told of by more than a public key. */
   addActivity(part: Activity): boolean;
   addOrder(part: OrderPart): void;
   /** Adds a line once, however often it is told. */
@@ -88,12 +90,15 @@ export const NO_CHANNEL = "unknown";
 /** The writer of a store's profiles. */
 export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
   const activity = sqlite
-    .prepare<[number, number, number, number, string, string], number>(
-      `UPDATE identifier_activity SET event_count = event_count + ?, first_at = min(first_at, ?), last_at = max(last_at, ?)
-       WHERE identifier_id = ? AND source = ? AND channel = ? RETURNING event_count`,
+    .prepare<[number, number, number, number, number, string, string], [number, number]>(
+      `UPDATE identifier_activity SET event_count = event_count + ?, first_at = min(first_at, ?), last_at = max(last_at, ?),
+         trusted_count = trusted_count + ?
+       WHERE identifier_id = ? AND source = ? AND channel = ? RETURNING event_count, trusted_count`,
     )
-    .pluck();
-  const firstActivity = sqlite.prepare("INSERT INTO identifier_activity VALUES (?, ?, ?, ?, ?, ?)");
+    .raw();
+  const firstActivity = sqlite.prepare(
+    "INSERT INTO identifier_activity VALUES (?, ?, ?, ?, ?, ?, ?)",
+  );
   const order = sqlite.prepare(
     `INSERT INTO order_summary VALUES (@identifierId, @source, @orderId, @orderedAt, @lastAt, @currency, @lineCount,
        @quantity, @amount, @refundedQuantity, @refundedAmount, @isCancelled)
@@ -117,17 +122,18 @@ export function openProfileWriter(sqlite: Sqlite): ProfileWriter {
      WHERE (excluded.occurred_at, excluded.known_at, excluded.value) > (occurred_at, known_at, value)`,
   );
   return {
-    addActivity: ({ identifierId, source, channel, eventCount, firstAt, lastAt }) => {
-      const known = activity.get(eventCount, firstAt, lastAt, identifierId, source, channel);
+    addActivity: ({ identifierId, source, channel, eventCount, firstAt, lastAt, isTrusted }) => {
+      const [known, trusted] =
+        activity.get(eventCount, firstAt, lastAt, isTrusted, identifierId, source, channel) ?? [];
       const lot = (events: number): number => Math.floor(events / EVENTS_BETWEEN_TRIMS);
       const count = known ?? eventCount;
       if (lot(count) > lot(count - eventCount)) {
         due.add(identifierId);
       }
       if (known === undefined) {
-        firstActivity.run(identifierId, source, channel, eventCount, firstAt, lastAt);
+        firstActivity.run(identifierId, source, channel, eventCount, firstAt, lastAt, isTrusted);
       }
-      return known === undefined;
+      return known === undefined || (isTrusted === 1 && trusted === 1);
     },
     addOrder: (part) => void order.run(part),
     addRecent: (line, identifierId) =>

@@ -48,7 +48,7 @@ function forget(store: Store): void {
     DELETE FROM trait;
     DELETE FROM consent_statement;
     DELETE FROM identifier_link WHERE origin <> 'operator';
-    UPDATE identifier SET status = 'active', stronger_link_count = 0;
+    UPDATE identifier SET status = 'active', stronger_link_count = 0, is_trusted = 0;
     UPDATE history_file SET is_resolved = 0;
     UPDATE resolve_position SET inbox_through = 0, identity_version = identity_version + 1`);
   const { isBlocked } = openDesk(store);

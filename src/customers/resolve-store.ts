@@ -14,6 +14,7 @@ import {
   type InboxLine,
   inboxLinesAfter,
   isInboxWaiting,
+  isLiveFile,
   markInboxResolved,
   resolvedThrough,
 } from "../collection/index.ts";
@@ -192,9 +193,10 @@ async function resolveFile(
 ): Promise<void> {
   const observer = await observeFiles(duckdb, store, [file]);
   await observer.own(await takeGroups(store, clock, desk, observer, turns));
+  const isLive = isLiveFile(store, file);
   for await (const batch of observer.statements()) {
     const take = ({ identifierId, line }: (typeof batch)[number]): void => {
-      if (takeStatements(desk, line, identifierId)) {
+      if (takeStatements(desk, line, identifierId, isLive)) {
         desk.consents.settle(customersOf(desk, [identifierId]));
       }
     };

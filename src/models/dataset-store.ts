@@ -63,11 +63,12 @@ export async function* eachDataset(
   file: string,
   featureNames: readonly string[],
   rowsAtOnce: number,
+  where = "true",
 ): AsyncGenerator<Dataset> {
   const from = `read_parquet(${literal(file)})`;
   const described = await duckdb.rows(`DESCRIBE SELECT * FROM ${from}`);
   const hasProduct = described.some((row) => row["column_name"] === "product");
-  const sql = `SELECT cutoff_ms, customer_id, ${hasProduct ? "product" : "NULL"}, NULL, 0, ${featureNames.join(", ")} FROM ${from}`;
+  const sql = `SELECT cutoff_ms, customer_id, ${hasProduct ? "product" : "NULL"}, NULL, 0, ${featureNames.join(", ")} FROM ${from} WHERE ${where}`;
   let held: SqlValue[][][] = [];
   let rows = 0;
   for await (const columns of duckdb.chunks(sql)) {

@@ -7,7 +7,13 @@ import {
   toIso,
 } from "../base/index.ts";
 import { servingAsOf } from "../collection/index.ts";
-import { type Identifier, openOwners, type TakenLines } from "../customers/index.ts";
+import {
+  type Identifier,
+  openOwners,
+  openProfilingDenials,
+  refuseProfilingDenied,
+  type TakenLines,
+} from "../customers/index.ts";
 import type { OnlineStore } from "../features/index.ts";
 import {
   type IntentAnswer,
@@ -61,7 +67,10 @@ export interface Subscription {
 
 /** Intent in the serving process: one row at a time, no tensor library. */
 export interface LiveIntent {
-  /** Throws `not-ready` before the first training and where every version is damaged, `conflict` where the champion reads other features. */
+  /**
+   * Throws `not-ready` before the first training and where every version is damaged, `conflict` where the champion reads
+   * other features, `forbidden` where the person denied being analysed.
+   */
   answer(customerId: number): LiveIntentAnswer;
   explain(customerId: number, reasonsMax: number): LiveIntentDetail;
   /** Tells of crossings until the returned function is called. Throws as `answer` does, since then none would come. */
@@ -84,6 +93,7 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
   const { store, clock, online } = context;
   const champion = openServingIntent(context);
   const owners = openOwners(store);
+  const isDenied = openProfilingDenials(store);
   const listeners = new Set<Subscription>();
   const last = new Map<number, number>();
   const rowAt = (customerId: number, at: number): readonly (number | null)[] =>
@@ -107,6 +117,10 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
   const answerAt = (customerId: number, at: number): LiveIntentAnswer =>
     answerOf(rowAt(customerId, at), at);
   const tell = (customerId: number): void => {
+    if (isDenied(customerId)) {
+      last.delete(customerId);
+      return;
+    }
     const answer = answerAt(customerId, servingAsOf(store, clock));
     const before = last.get(customerId) ?? 0;
     last.delete(customerId);
@@ -119,15 +133,23 @@ export function openLiveIntent(context: LiveIntentContext): LiveIntent {
     }
     const { probability, percentile, asOf, modelVersion } = answer;
     for (const { threshold, purpose, tell: listener } of listeners) {
-      if (before < threshold && probability >= threshold && owners.isGranted(customerId, purpose)) {
+      if (
+        before < threshold &&
+        probability >= threshold &&
+        owners.mayBeAddressed(customerId, purpose)
+      ) {
         const identifiers = owners.idsOf(customerId);
         listener({ customerId, identifiers, probability, percentile, asOf, modelVersion });
       }
     }
   };
   return {
-    answer: (customerId) => answerAt(customerId, servingAsOf(store, clock)),
+    answer: (customerId) => {
+      refuseProfilingDenied(store, customerId);
+      return answerAt(customerId, servingAsOf(store, clock));
+    },
     explain: (customerId, reasonsMax) => {
+      refuseProfilingDenied(store, customerId);
       const at = servingAsOf(store, clock);
       const row = rowAt(customerId, at);
       return {

@@ -8,6 +8,7 @@ import {
   writeTurns,
   writeWhenFree,
 } from "../base/index.ts";
+import { refuseProfilingDenied } from "../customers/index.ts";
 import type { ModelName } from "../models/index.ts";
 
 /** The stamps that every answer carries: how fresh it is and who said it. ISO 8601. */
@@ -219,8 +220,12 @@ interface PredictionRow {
 const SELECT = `SELECT p.customer_id, p.product, n.name, p.probabilities, p.percentile, p.facts
   FROM prediction p LEFT JOIN product n ON n.product = p.product`;
 
-/** A customer's predictions in a run, the most probable percentile first. */
+/**
+ * A customer's predictions in a run, the most probable percentile first. Throws `forbidden` where the person
+ * denied being analysed, also since the run was made.
+ */
 export function predictionsOf(store: Store, runId: number, customerId: number): Prediction[] {
+  refuseProfilingDenied(store, customerId);
   return store.sqlite
     .prepare<[number, number], PredictionRow>(
       `${SELECT} WHERE p.run_id = ? AND p.customer_id = ? ORDER BY p.percentile DESC, p.product`,

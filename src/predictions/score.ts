@@ -8,6 +8,7 @@ import {
   type Store,
 } from "../base/index.ts";
 import { historySummary } from "../collection/index.ts";
+import { profilingDeniers } from "../customers/index.ts";
 import { openOfflineStore, recordBuiltRows } from "../features/index.ts";
 import {
   type Artifact,
@@ -64,7 +65,7 @@ const FACTS: Readonly<Record<ModelTask["model"], Readonly<Record<string, string>
 };
 
 /**
- * Scores everybody with the champion, as of an instant, and publishes the run at once; where the champion's files
+ * Scores everybody who did not deny it with the champion, as of an instant, and publishes the run at once; where the champion's files
  * are damaged, with the latest version before it that is whole. Throws `not-ready` before the first training and `conflict` where the champion answers another question
  * (other features or another horizon) than the one asked.
  */
@@ -118,7 +119,14 @@ async function scoreFile(
   const predictions: (Omit<NewPrediction, "percentile"> & { percentile: number })[] = [];
   const soon: Float64Array[] = [];
   try {
-    const pieces = eachDataset(duckdb, file, artifact.service.features, PIECE_ROWS);
+    await duckdb.run("CREATE TEMP TABLE denier (customer_id DOUBLE)");
+    await duckdb.append(
+      "denier",
+      [...profilingDeniers(context.store)].map((id) => [id]),
+    );
+    const isAllowed = "customer_id NOT IN (SELECT customer_id FROM denier)";
+    const { features } = artifact.service;
+    const pieces = eachDataset(duckdb, file, features, PIECE_ROWS, isAllowed);
     const { modelsFolder } = context;
     const { id: versionId, files = [] } = artifact;
     const thread = { modelsFolder, model: task.model, versionId, files };

@@ -8,6 +8,7 @@ import {
   writeTurns,
   writeWhenFree,
 } from "../base/index.ts";
+import { mayBeAddressedSql } from "../customers/index.ts";
 import type { Freshness } from "../predictions/index.ts";
 
 export type AudienceKind = "repurchase" | "retargeting";
@@ -250,7 +251,7 @@ export interface MemberPage {
 
 /**
  * A page of members, the most probable first. Only those are read whose consent for the audience's
- * purpose is on record as granted, at the moment of reading: unknown is no.
+ * purpose is on record as granted, and who denied no analysis, at the moment of reading: unknown is no.
  */
 export function readMembers(store: Store, audience: Audience, page: MemberPage): AudienceMember[] {
   return store.sqlite
@@ -258,16 +259,15 @@ export function readMembers(store: Store, audience: Audience, page: MemberPage):
       `SELECT m.position, m.customer_id AS customerId, m.product, n.name AS productName, m.probability, m.percentile,
               (SELECT i.value FROM identifier i WHERE i.customer_id = m.customer_id ORDER BY i.type DESC, i.first_seen_at LIMIT 1) AS customer
        FROM audience_member m
-       JOIN consent c ON c.customer_id = m.customer_id AND c.purpose = ? AND c.status = 'granted'
        LEFT JOIN product n ON n.product = m.product
-       WHERE m.name = ? AND m.version = ? AND m.position > ? AND (? IS NULL OR m.product = ?) AND m.probability >= ?
+       WHERE m.name = ? AND m.version = ? AND m.position > ? AND ${mayBeAddressedSql("m.customer_id", "?")} AND (? IS NULL OR m.product = ?) AND m.probability >= ?
        ORDER BY m.position LIMIT ?`,
     )
     .all(
-      audience.purpose,
       audience.name,
       audience.version,
       page.after,
+      audience.purpose,
       page.product ?? null,
       page.product ?? null,
       page.minimumProbability ?? 0,
@@ -279,12 +279,28 @@ export function readMembers(store: Store, audience: Audience, page: MemberPage):
 export function countMembers(store: Store, audience: Audience): number {
   return (
     store.sqlite
-      .prepare<[string, string, number], number>(
+      .prepare<[string, number, string], number>(
         `SELECT count(*) FROM audience_member m
-         JOIN consent c ON c.customer_id = m.customer_id AND c.purpose = ? AND c.status = 'granted'
-         WHERE m.name = ? AND m.version = ?`,
+         WHERE m.name = ? AND m.version = ? AND ${mayBeAddressedSql("m.customer_id", "?")}`,
       )
       .pluck()
-      .get(audience.purpose, audience.name, audience.version) ?? 0
+      .get(audience.name, audience.version, audience.purpose) ?? 0
   );
+}
+
+/**
+ * Tells whether the member at a position of an audience may be read now, and still has this identifier: who was
+ * merged away or divided has another number than the member.
+ */
+export function openPositions(
+  store: Store,
+): (audience: Audience, position: number, value: string) => boolean {
+  const find = store.sqlite
+    .prepare<[string, number, number, string, string], number>(
+      `SELECT 1 FROM audience_member m WHERE m.name = ? AND m.version = ? AND m.position = ? AND ${mayBeAddressedSql("m.customer_id", "?")}
+         AND EXISTS (SELECT 1 FROM identifier i WHERE i.customer_id = m.customer_id AND i.value = ?)`,
+    )
+    .pluck();
+  return ({ name, version, purpose }, position, value) =>
+    find.get(name, version, position, purpose, value) !== undefined;
 }

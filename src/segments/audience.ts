@@ -10,6 +10,7 @@ import {
   shareOutput,
 } from "../base/index.ts";
 import { currentRun, eachPrediction, type PredictionRun } from "../predictions/index.ts";
+import { PURPOSE_OF, RETARGETING_POOL, repurchaseAudienceName } from "./audience-purposes.ts";
 import {
   type Audience,
   type AudienceStamp,
@@ -26,14 +27,6 @@ export interface AudienceOptions {
 }
 
 export const DEFAULT_MINIMUM_PROBABILITY = 0.05;
-
-/** The name of the retargeting pool. */
-export const RETARGETING_POOL = "retargeting-pool";
-
-/** The name of the repurchase audience of an ISO week such as `2011-W50`. */
-export function repurchaseAudienceName(week: string): string {
-  return `repurchase-${week}`;
-}
 
 /**
  * Makes this week's audiences from the published predictions: one per coming ISO week (who is due for
@@ -109,7 +102,7 @@ function repurchaseAudiences(
     name: repurchaseAudienceName(week.id),
     kind: "repurchase",
     week,
-    purpose: "personalisation",
+    purpose: PURPOSE_OF.repurchase,
     members: mostProbableFirst(due),
   }));
 }
@@ -123,7 +116,7 @@ function retargetingPool(store: Store, run: PredictionRun): NewAudience {
     name: RETARGETING_POOL,
     kind: "retargeting",
     week: null,
-    purpose: "advertising",
+    purpose: PURPOSE_OF.retargeting,
     members: mostProbableFirst(members),
   };
 }
@@ -187,7 +180,10 @@ export function* csvRecords(
   }
 }
 
-/** Writes every current audience as CSV into a folder, each file whole or not at all; returns the files. */
+/**
+ * Writes every current audience as CSV into a folder, each file whole or not at all; returns the files. Those inside
+ * the store are kept free of who withdraws later (audience-files.ts); others are the user's own copies.
+ */
 export async function exportAudiences(store: Store, folder: string): Promise<string[]> {
   const files: string[] = [];
   for (const audience of listAudiences(store)) {

@@ -4,11 +4,11 @@ export {
   csvRecords,
   DEFAULT_MINIMUM_PROBABILITY,
   exportAudiences,
-  RETARGETING_POOL,
   refreshAudiences,
-  repurchaseAudienceName,
   writeCsv,
 } from "./audience.ts";
+export { type CleanedFiles, cleanAudienceFiles, openFileCleaner } from "./audience-files.ts";
+export { RETARGETING_POOL, repurchaseAudienceName } from "./audience-purposes.ts";
 export {
   type Audience,
   type AudienceMember,

@@ -18,8 +18,8 @@ type Problem = z.output<typeof problemSchema>;
 const KINDS: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   "invalid-input": { status: 400, title: "Invalid input" },
   unauthorized: { status: 401, title: "Unauthorized" },
-  "not-found": { status: 404, title: "Not found" },
   forbidden: { status: 403, title: "Forbidden" },
+  "not-found": { status: 404, title: "Not found" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "timed-out": { status: 408, title: "Timed out" },
   misdirected: { status: 421, title: "Misdirected request" },

@@ -44,7 +44,7 @@ const sighting: fc.Arbitrary<Sighting> = fc.record({
 function observe(store: Store, batch: readonly Sighting[], rules = RULES): void {
   const identity = openIdentity(store.sqlite, rules);
   const names = batch.flatMap(({ names: all, at }) =>
-    all.map((name) => ({ ...name, source: "s", firstSeenAt: at })),
+    all.map((name) => ({ ...name, source: "s", firstSeenAt: at, isTrusted: true })),
   );
   const first = new Map<string, (typeof names)[number]>();
   for (const name of names) {

@@ -38,8 +38,8 @@ describe("owners", () => {
       const owners = openOwners(store);
       expect(owners.ownerOf(identifierId ?? -1)).to.equal(customerId);
       expect(owners.ownerOf(-1)).to.equal(undefined);
-      expect(owners.isGranted(customerId, "advertising")).to.equal(true);
-      expect(owners.isGranted(customerId, "personalisation")).to.equal(false);
+      expect(owners.mayBeAddressed(customerId, "advertising")).to.equal(true);
+      expect(owners.mayBeAddressed(customerId, "personalisation")).to.equal(false);
     });
   });
 });

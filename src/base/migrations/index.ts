@@ -12,6 +12,7 @@ import { onlineFeaturesSchema } from "./0012-online-features.ts";
 import { storeIdentitySchema } from "./0013-store-identity.ts";
 import { locksSchema } from "./0014-locks.ts";
 import { pendingProfilesSchema } from "./0015-pending-profiles.ts";
+import { consentSchema } from "./0016-consent.ts";
 import { type MissingStep, missingSteps } from "./0017-missing-steps.ts";
 import { artifactChecksumsSchema } from "./0018-artifact-checksums.ts";
 
@@ -41,6 +42,7 @@ export const migrations: readonly Migration[] = [
   { name: "0013-store-identity", sql: storeIdentitySchema },
   { name: "0014-locks", sql: locksSchema },
   { name: "0015-pending-profiles", sql: pendingProfilesSchema },
+  { name: "0016-consent", sql: consentSchema },
   { name: "0017-missing-steps", sql: "", steps: missingSteps },
   { name: "0018-artifact-checksums", sql: artifactChecksumsSchema },
 ];

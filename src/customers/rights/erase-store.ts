@@ -124,7 +124,7 @@ async function finish(
     addStore(store, id, { store: `${folder} files`, removed, changed: 0 });
   }
   onStep?.("files");
-  const databaseRewritten = cleanDatabase(store, person.identifiers);
+  const databaseRewritten = await cleanDatabase(store, person.identifiers);
   onStep?.("clean");
   const finishedAt = clock.now();
   const receipt = await receiptOf(store, id, modelsFolder, { finishedAt, databaseRewritten });
@@ -186,8 +186,8 @@ async function receiptOf(
 ): Promise<Receipt> {
   const { person, startedAt, tombstones, firstKnownAt, stores } = readPlan(store, id);
   const key = openStoreKey(store);
-  const models = searchFiles(modelsFolder, person.identifiers);
-  const remains = searchFiles(store.folder, person.identifiers);
+  const models = await searchFiles(modelsFolder, person.identifiers);
+  const remains = await searchFiles(store.folder, person.identifiers);
   return {
     format: "herkoop-erasure-1",
     id,

@@ -1,5 +1,6 @@
 import { normaliseIdentifier, regionOfPhone } from "../../collection/index.ts";
 import type { Identifier } from "../identity-rules.ts";
+import { base64Patterns, base64Texts, decodings, encodedPattern } from "./spellings.ts";
 
 /** Finds a person's identifiers in other data, however they are written. */
 export interface PersonMatcher {
@@ -9,7 +10,7 @@ export interface PersonMatcher {
   isIdentifier(type: string, value: string): boolean;
   /** Whether a whole text is one of the identifiers; short ones only where `isNameField`. */
   isName(text: string, isNameField: boolean): boolean;
-  /** Whether a distinctive identifier stands in a text as a word of its own. */
+  /** Whether a distinctive identifier stands in a text as a word of its own, in either case, also where it is encoded. */
   holds(text: string): boolean;
   /** Whether any field of a JSON text (or of a delimited line) is one of the identifiers or holds one. */
   isIn(text: string): boolean;
@@ -43,6 +44,7 @@ export function createMatcher(identifiers: readonly Identifier[]): PersonMatcher
   const regions = [...new Set([...phones].map(regionOfPhone)), undefined];
   const distinctive = identifiers.filter(({ value }) => isDistinctive(value));
   const words = distinctive.map(({ value }) => wordPattern(value));
+  const inBase64 = new RegExp(distinctive.flatMap(({ value }) => base64Patterns(value)).join("|"));
 
   const isPhone = (text: string): boolean =>
     phones.size > 0 &&
@@ -57,11 +59,15 @@ export function createMatcher(identifiers: readonly Identifier[]): PersonMatcher
       isPhone(trimmed)
     );
   };
-  const holds = (text: string): boolean =>
+  const holdsPlainly = (text: string): boolean =>
     words.some((word) => word.test(text)) ||
     (phones.size > 0 && [...text.matchAll(PHONE)].some(([number]) => isPhone(number)));
+  const holdsOf = (text: string): boolean =>
+    holdsPlainly(text) ||
+    (distinctive.length > 0 && inBase64.test(text) && base64Texts(text).some(holdsPlainly));
+  const holds = (text: string): boolean => decodings(text).some(holdsOf);
   const isHit = (text: string, field: string): boolean =>
-    isName(text, isNameField(field)) || holds(text);
+    decodings(text).some((one) => isName(one, isNameField(field)) || holdsOf(one));
 
   const redactValue = (value: unknown, field: string): unknown => {
     if (Array.isArray(value)) {
@@ -118,7 +124,7 @@ function wordPattern(value: string): RegExp {
   const text = value.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
   return value.includes("@")
     ? new RegExp(`(?<![\\p{L}\\p{N}._%+-])${text}(?![\\p{L}\\p{N}-]|\\.[\\p{L}\\p{N}])`, "iu")
-    : new RegExp(`(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])`, "u");
+    : new RegExp(`(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])`, "iu");
 }
 
 function parse(json: string): unknown {
@@ -141,21 +147,27 @@ function fieldsOf(line: string): string[] {
 export function mentionSql(column: string, identifiers: readonly Identifier[]): string {
   const tests = identifiers
     .filter(({ value }) => isDistinctive(value))
-    .flatMap(({ type, value }) =>
-      type === "phone"
+    .flatMap(({ type, value }) => [
+      ...(type === "phone"
         ? [
             `contains(regexp_replace(${column}, '[^0-9]', '', 'g'), '${value.replaceAll(/\D/g, "").slice(-8)}')`,
           ]
         : spellingsOf(value).map(
             (spelling) =>
               `contains(lower(${column}), '${spelling.toLowerCase().replaceAll("'", "''")}')`,
-          ),
-    );
+          )),
+      `(regexp_matches(${column}, '[%&\\\\]') AND regexp_matches(${column}, ${inQuotes(encodedPattern(value))}))`,
+      `regexp_matches(${column}, ${inQuotes(base64Patterns(value).join("|"))})`,
+    ]);
   return tests.length === 0 ? "false" : tests.join(" OR ");
 }
 
+function inQuotes(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
 /** A value as it may stand in a file: as it is, and within JSON with and without non-ASCII characters. */
-export function spellingsOf(value: string): string[] {
+function spellingsOf(value: string): string[] {
   const escaped = JSON.stringify(value).slice(1, -1);
   const ascii = escaped.replaceAll(
     /[\u0080-\uffff]/g,

@@ -1,8 +1,10 @@
-import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { KEY_FILE, LOCKS_FOLDER, quoted, type Sqlite, type Store } from "../../base/index.ts";
 import type { Identifier } from "../identity-rules.ts";
-import { isDistinctive, spellingsOf } from "./person-matcher.ts";
+import { type ByteSearch, openByteSearch, openTextSearch, PIECE_BYTES } from "./byte-search.ts";
+import { piecesByOther } from "./other-process.ts";
+import { isDistinctive } from "./person-matcher.ts";
 import { tableNames } from "./person-store.ts";
 
 /** What a search for a person's identifiers came to. Files are named from the folder searched. */
@@ -13,18 +15,16 @@ export interface Remains {
   readonly files: readonly string[];
 }
 
-const CHUNK_BYTES = 4 * 2 ** 20;
+/** Files of SQLite, which only another process may open: closing one lets go of this process's locks on it. */
+const SQLITE = /\.sqlite(-wal|-shm|-journal)?$/;
 
-/** Files of a folder (all below it) with the bytes of an identifier, as it is or escaped as in JSON. */
-export function searchFiles(
+/** Files of a folder (all below it) with the bytes of an identifier, in either case, as it is or encoded (spellings.ts). */
+export async function searchFiles(
   folder: string,
   identifiers: readonly Identifier[],
   isMeant: (file: string) => boolean = (file) => !file.endsWith(KEY_FILE),
-): Remains {
+): Promise<Remains> {
   const searched = identifiers.filter(({ value }) => isDistinctive(value));
-  const needles = searched.flatMap(({ value }) =>
-    spellingsOf(value).map((spelling) => Buffer.from(spelling)),
-  );
   const files = existsSync(folder)
     ? readdirSync(folder, { recursive: true })
         .map(String)
@@ -33,13 +33,29 @@ export function searchFiles(
         .map((name) => join(folder, name))
         .filter((file) => isFile(file) && isMeant(file))
     : [];
+  const found = new Set<string>();
+  const open = (): ByteSearch => openByteSearch(searched.map(({ value }) => value));
+  for (const file of files.filter((one) => !SQLITE.test(one))) {
+    const search = open();
+    for await (const piece of piecesOf(file)) {
+      if (search.isIn(piece)) {
+        found.add(file);
+        break;
+      }
+    }
+  }
+  const searches = new Map<string, ByteSearch>();
+  for await (const [file, piece] of piecesByOther(files.filter((one) => SQLITE.test(one)))) {
+    const search = searches.get(file) ?? open();
+    searches.set(file, search);
+    if (!found.has(file) && search.isIn(piece)) {
+      found.add(file);
+    }
+  }
   return {
     filesSearched: files.length,
     identifiersSearched: searched.length,
-    files: files
-      .filter((file) => isAnyIn(file, needles))
-      .map((file) => relative(folder, file))
-      .sort(),
+    files: [...found].map((file) => relative(folder, file)).sort(),
   };
 }
 
@@ -48,50 +64,36 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-function isAnyIn(file: string, needles: readonly Buffer[]): boolean {
-  const overlap = needles.reduce((most, needle) => Math.max(most, needle.length), 1) - 1;
-  const buffer = Buffer.alloc(CHUNK_BYTES + overlap);
-  let handle: number;
+async function* piecesOf(file: string): AsyncGenerator<Buffer> {
   try {
-    handle = openSync(file, "r");
+    yield* createReadStream(file, { highWaterMark: PIECE_BYTES }) as AsyncIterable<Buffer>;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      return false;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+      throw error;
     }
-    throw error;
-  }
-  try {
-    let kept = 0;
-    for (;;) {
-      const read = readSync(handle, buffer, kept, CHUNK_BYTES, null);
-      const filled = buffer.subarray(0, kept + read);
-      if (needles.some((needle) => filled.includes(needle))) {
-        return true;
-      }
-      if (read === 0) {
-        return false;
-      }
-      kept = Math.min(overlap, filled.length);
-      filled.copy(buffer, 0, filled.length - kept);
-    }
-  } finally {
-    closeSync(handle);
   }
 }
 
-/** Text columns (`table.column`) in which an identifier stands in some row. */
+/** Text columns (`table.column`) in which an identifier stands in some row, in either case, as it is or encoded. */
 export function searchTables(sqlite: Sqlite, identifiers: readonly Identifier[]): string[] {
-  const needles = identifiers
-    .filter(({ value }) => isDistinctive(value))
-    .flatMap(({ value }) => spellingsOf(value));
+  const values = identifiers.map(({ value }) => value).filter(isDistinctive);
+  if (values.length === 0) {
+    return [];
+  }
+  const holds = openTextSearch(values);
+  const shortest = Math.min(...values.map((value) => value.length));
+  sqlite.function("herkoop_holds", { deterministic: true }, (text: unknown) =>
+    typeof text === "string" && holds(text) ? 1 : 0,
+  );
   return textColumns(sqlite)
     .filter(([table, column]) => {
+      const name = quoted(column);
       const isIn = sqlite
-        .prepare<[string], number>(
-          `SELECT 1 FROM ${quoted(table)} WHERE EXISTS (SELECT 1 FROM json_each(?) n WHERE instr(${quoted(table)}.${quoted(column)}, n.value) > 0) LIMIT 1`,
+        .prepare<[number], number>(
+          `SELECT 1 FROM ${quoted(table)} WHERE length(${name}) >= ? AND herkoop_holds(${name}) LIMIT 1`,
         )
         .pluck();
-      return isIn.get(JSON.stringify(needles)) === 1;
+      return isIn.get(shortest) === 1;
     })
     .map((names) => names.join("."));
 }
@@ -116,12 +118,15 @@ export function emptyLog(sqlite: Sqlite): void {
  * they go, but a page that was divided may keep a copy. Where one is found, the database is written anew.
  * Returns whether it was.
  */
-export function cleanDatabase(store: Store, identifiers: readonly Identifier[]): boolean {
+export async function cleanDatabase(
+  store: Store,
+  identifiers: readonly Identifier[],
+): Promise<boolean> {
   emptyLog(store.sqlite);
-  const isIn = (): boolean =>
-    searchFiles(store.folder, identifiers, (file) => /herkoop\.sqlite(-wal)?$/.test(file)).files
-      .length > 0;
-  if (!isIn()) {
+  const { files } = await searchFiles(store.folder, identifiers, (file) =>
+    /herkoop\.sqlite(-wal)?$/.test(file),
+  );
+  if (files.length === 0) {
     return false;
   }
   store.sqlite.exec("VACUUM");

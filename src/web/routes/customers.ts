@@ -1,6 +1,11 @@
 import { z } from "zod";
 import { DAY_MS, parseInstant, type Store, toIso, WEEK_MS } from "../../base/index.ts";
-import { type Customer, findCustomer, listCustomers } from "../../customers/index.ts";
+import {
+  type Customer,
+  findCustomer,
+  listCustomers,
+  refuseProfilingDenied,
+} from "../../customers/index.ts";
 import {
   currentRun,
   customerOutlook,
@@ -139,7 +144,8 @@ const one = endpoint({
 const predictions = endpoint({
   path: "/v1/customers/{type}/{id}/predictions",
   operation: "getPredictions",
-  summary: "What a customer will probably buy again, in which week, and whether they order now",
+  summary:
+    "What a customer will probably buy again, in which week, and whether they order now; 403 for who denied personalisation or analytics",
   isPersonal: true,
   params: byIdentifier,
   query: z.strictObject({
@@ -155,6 +161,7 @@ const predictions = endpoint({
   }),
   read: ({ store }, { params: { type, id }, query: { silentUntil } }) => {
     const found = findCustomer(store, { type, value: id });
+    refuseProfilingDenied(store, found.id);
     const silence = silentUntil === undefined ? null : parseInstant(silentUntil, "silentUntil");
     return {
       customer: customerAnswer(found),

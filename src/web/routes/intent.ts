@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ServiceError, systemEvery } from "../../base/index.ts";
-import { findCustomerId } from "../../customers/index.ts";
+import { findCustomerId, openProfilingDenials } from "../../customers/index.ts";
 import type { LiveIntent } from "../../predictions/index.ts";
 import {
   count,
@@ -66,7 +66,8 @@ const explained = z
 const one = endpoint({
   path: "/v1/customers/{type}/{id}/intent",
   operation: "getIntent",
-  summary: "How probable it is that a customer or visitor orders soon, as of the last event",
+  summary:
+    "How probable it is that a customer or visitor orders soon, as of the last event; 403 for who denied personalisation or analytics",
   isPersonal: true,
   isLive: true,
   params: byIdentifier,
@@ -109,20 +110,29 @@ const many = endpoint({
     .strictObject({
       data: z.array(z.strictObject({ id: z.string(), ...score })),
       unknown: z.array(z.string()).meta({ description: "identifiers of nobody" }),
+      denied: z.array(z.string()).meta({
+        description: "identifiers of people who denied personalisation or analytics",
+      }),
     })
     .meta({ id: "Intents" }),
   read: (context, { query: { type, ids } }) => {
     const intent = openedIntent(context);
     const unknown: string[] = [];
+    const denied: string[] = [];
+    const isDenied = openProfilingDenials(context.store);
     const data = ids.flatMap((id) => {
       const customerId = customerOf(context, type, id);
       if (customerId === undefined) {
         unknown.push(id);
         return [];
       }
+      if (isDenied(customerId)) {
+        denied.push(id);
+        return [];
+      }
       return [{ id, ...intent.answer(customerId) }];
     });
-    return { data, unknown };
+    return { data, unknown, denied };
   },
 });
 
@@ -146,10 +156,10 @@ function openedIntent({ intent }: WebContext): LiveIntent {
 
 const streamQuery = z.strictObject({
   threshold: numberParameter(0, 1, "expected a probability from 0 to 1, such as 0.4"),
-  purpose: z
-    .enum(["personalisation", "advertising", "analytics"])
-    .default("personalisation")
-    .meta({ description: "only people who agreed to it are told of; unknown is no" }),
+  purpose: z.enum(["personalisation", "advertising", "analytics"]).default("personalisation").meta({
+    description:
+      "only people who agreed to it are told of, who denied neither personalisation nor analytics; unknown is no",
+  }),
 });
 
 const crossing = z
