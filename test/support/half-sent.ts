@@ -9,10 +9,10 @@ function addressOf(url: string): { readonly host: string; readonly port: number 
   return { host: hostname, port: Number(port) };
 }
 
-/** Opens a connection that announces a body of 4 MiB and holds back its last byte. */
+/** Opens a connection that announces a body of 4 MiB and holds back its last byte; an answer closes it. */
 export async function holdBack(url: string, authorization?: string): Promise<Socket> {
   const socket = connect(addressOf(url));
-  socket.on("error", () => undefined).resume();
+  socket.on("error", () => undefined).on("data", () => socket.destroy());
   await once(socket, "connect");
   const head = [
     "POST /v1/batch HTTP/1.1",

@@ -75,14 +75,14 @@ export function startProcess(command: string, args: readonly string[]): Talking 
         look();
       }),
     end: async (ms = WAIT_MS) => {
-      let isLate = false;
+      const state = { isLate: false };
       const timer = setTimeout(() => {
-        isLate = true;
+        state.isLate = true;
         void kill();
       }, ms);
       const code = await closed;
       clearTimeout(timer);
-      if (isLate) {
+      if (state.isLate) {
         throw new Error(`did not end in ${ms} ms:${told()}`);
       }
       return code;
@@ -120,8 +120,9 @@ export function startChild(
   args: readonly string[],
   within: readonly string[] = [],
 ): Talking {
-  const [command = process.execPath, ...rest] = [...within, process.execPath];
-  return startProcess(command, [...rest, "--import", "tsx", CHILD, mode, ...args]);
+  const program = [process.execPath, "--import", "tsx", CHILD, mode, ...args];
+  const [command = "", ...rest] = [...within, ...program];
+  return startProcess(command, rest);
 }
 
 /** A server that says where it serves. */
