@@ -1,7 +1,13 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger, openStore, type Store, silentProgress } from "../../src/base/index.ts";
+import {
+  createLogger,
+  fixedClock,
+  openStore,
+  type Store,
+  silentProgress,
+} from "../../src/base/index.ts";
 import {
   createCollector,
   createWriteKey,
@@ -15,7 +21,10 @@ import { scoreAll } from "../../src/predictions/index.ts";
 import { exportAudiences, refreshAudiences } from "../../src/segments/index.ts";
 import { smallIntentChampion } from "./intent.ts";
 import { orderCall } from "./live.ts";
-import { importLines, rhythmicOrders, shopClock, shopMapping } from "./shop.ts";
+import { importLines, rhythmicOrders, shopMapping } from "./shop.ts";
+
+/** Soon after the last order of the shop. */
+export const faultClock = fixedClock("2023-05-01T00:00:00Z");
 
 export const ORDERS_PER_FILE = 1000;
 const VIEWS_PER_FILE = 200;
@@ -96,25 +105,26 @@ export async function makeTemplates({
 }
 
 async function fill(store: Store, folder: string): Promise<void> {
-  createWriteKey(store, shopClock, "webshop");
+  createWriteKey(store, faultClock, "webshop");
   const consent = { basis: "test", purposes: ["advertising", "personalisation"] };
   await importLines(store, folder, rhythmicOrders(40, 120), shopMapping({ consent }));
-  await createCollector(store, shopClock).collect({ source: "webshop", calls: shopCalls() });
-  await resolveCustomers(store, shopClock);
+  await createCollector(store, faultClock).collect({ source: "webshop", calls: shopCalls() });
+  await resolveCustomers(store, faultClock);
   await sealInbox(store);
-  await writeIdentity(store, shopClock);
+  await writeIdentity(store, faultClock);
 }
 
 async function serveModels(store: Store): Promise<void> {
   const { modelsFolder } = readConfig({ store: store.folder });
   const context = {
-    ...{ store, clock: shopClock, modelsFolder, asOf: defaultAsOf(store, shopClock) },
+    ...{ store, clock: faultClock, modelsFolder, asOf: defaultAsOf(store, faultClock) },
     ...{ logger: createLogger("silent"), progress: silentProgress },
   };
-  await trainModel(context, repurchaseTask());
+  // One cutoff is enough for a baseline.
+  await trainModel(context, { ...repurchaseTask(), maximumCutoffs: 2 });
   await smallIntentChampion(store, modelsFolder);
   await scoreAll(context, repurchaseTask());
   await scoreAll(context, intentTask({ hasVisits: false, poolDays: 365 }));
-  refreshAudiences(store, shopClock, { minimumProbability: 0.05 });
+  refreshAudiences(store, faultClock, { minimumProbability: 0.05 });
   await exportAudiences(store, store.path("audiences"));
 }
