@@ -24,7 +24,7 @@ import { orderCall } from "./live.ts";
 import { importLines, rhythmicOrders, shopMapping } from "./shop.ts";
 
 /** Soon after the last order of the shop. */
-export const faultClock = fixedClock("2023-05-01T00:00:00Z");
+const faultClock = fixedClock("2023-05-01T00:00:00Z");
 
 export const ORDERS_PER_FILE = 1000;
 const VIEWS_PER_FILE = 200;

@@ -28,7 +28,7 @@ export async function killAll(): Promise<void> {
 }
 
 /** Starts a program as the head of a process group of its own. */
-export function startProcess(command: string, args: readonly string[]): Talking {
+function startProcess(command: string, args: readonly string[]): Talking {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], detached: true });
   let said = "";
   let complained = "";
