@@ -6,6 +6,7 @@ import {
   unlistedFiles,
   verifyHistory,
 } from "./collection/index.ts";
+import { verifyArtifacts } from "./models/index.ts";
 import type { Service } from "./service.ts";
 
 /** What a check of a whole store came to. */
@@ -22,11 +23,17 @@ export interface Diagnosis {
   readonly quarantined: readonly Quarantined[];
 }
 
-/** Checks everything in a store that can be checked: the database, and every history file by its checksum. Changes no data. */
+/** Checks everything in a store that can be checked: the database, and every history file and file of a model by its checksum. */
 export async function diagnose(service: Service): Promise<Diagnosis> {
   const { store } = service;
   const history = await verifyHistory(store);
-  const damaged = [...databaseDamage(service), ...history.damaged];
+  const models = verifyArtifacts(store, service.config.modelsFolder).map(
+    ({ model, version, file, fault }) => ({
+      file: `models/${model}/${version}/${file}`,
+      damage: fault === "missing" ? "it is missing" : "its bytes have changed",
+    }),
+  );
+  const damaged = [...databaseDamage(service), ...history.damaged, ...models];
   return {
     isWell: damaged.length === 0,
     historyFiles: historyNames(store.folder).length,

@@ -6,7 +6,7 @@ import type { Store } from "./store.ts";
  * Makes the caller the store's only server: two would split their streams of events. Throws `conflict` while another
  * one serves, in this process or any other; the message says where.
  */
-export function acquireServerLock(store: Store, clock: Clock): Lock {
+export function acquireServerLock(store: Pick<Store, "folder">, clock: Clock): Lock {
   return acquireLock(store.folder, "server", { work: "serve", clock, refusal });
 }
 

@@ -7,7 +7,11 @@ import type { Store } from "./store.ts";
  * `import orders.csv`); the returned function gives the lock back. Throws `conflict` while another one holds it, in this
  * process or any other; the message says who it is and what it does.
  */
-export function acquireWriterLock(store: Store, work: string, clock: Clock): () => void {
+export function acquireWriterLock(
+  store: Pick<Store, "folder">,
+  work: string,
+  clock: Clock,
+): () => void {
   const lock = acquireLock(store.folder, "writer", { work, clock, refusal });
   return () => {
     lock.release();

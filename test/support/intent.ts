@@ -6,6 +6,7 @@ import type { IntentModel } from "../../src/models/intent/intent-model.ts";
 import { type IntentNetwork, trainIntentNetwork } from "../../src/models/intent/network.ts";
 import { registerChampion } from "../../src/models/registry-store.ts";
 import type { Report } from "../../src/models/report.ts";
+import { cardOf } from "./web.ts";
 
 const HOUR_MS = 3_600_000;
 const ROWS = 400;
@@ -70,7 +71,7 @@ export function crownIntent(
   asOf: number,
   model: Pick<IntentModel, "horizonsMs" | "mainHorizon" | "calibration">,
 ): Artifact {
-  const report = { model: "conversion-intent", systems: {}, pruning: [] } as unknown as Report;
+  const report = cardOf("conversion-intent", "network", []) as Report;
   const artifact = saveArtifact(
     folder,
     {

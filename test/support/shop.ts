@@ -26,7 +26,12 @@ export const shopClock = fixedClock("2024-07-01T00:00:00Z");
 
 /** Columns user, visitor, event, order, product, quantity, price, at, known. */
 export function shopMapping(changes: Record<string, unknown> = {}): Mapping {
-  return parseMapping({
+  return parseMapping(shopMappingText(changes));
+}
+
+/** The same, as it stands in a file of JSON. */
+export function shopMappingText(changes: Record<string, unknown> = {}): object {
+  return {
     source: "shop",
     event: {
       column: "event",
@@ -43,7 +48,7 @@ export function shopMapping(changes: Record<string, unknown> = {}): Mapping {
       price: "price",
     },
     ...changes,
-  });
+  };
 }
 
 /** Imports lines as a CSV file and resolves their customers. */

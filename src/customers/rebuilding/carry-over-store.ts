@@ -27,6 +27,7 @@ const CARRIED: readonly (readonly [what: string, sql: string])[] = [
   ],
   ["backups", "INSERT OR IGNORE INTO backup SELECT * FROM former.backup"],
   ["models", "INSERT OR IGNORE INTO model_version SELECT * FROM former.model_version"],
+  ["files of models", "INSERT OR IGNORE INTO artifact_file SELECT * FROM former.artifact_file"],
   ["champions", "INSERT OR IGNORE INTO model_alias SELECT * FROM former.model_alias"],
   [
     "refused messages",

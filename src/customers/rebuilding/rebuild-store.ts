@@ -1,6 +1,8 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import {
+  acquireServerLock,
+  acquireWriterLock,
   type Clock,
   DATABASE,
   openStore,
@@ -47,10 +49,22 @@ export interface RebuildReport extends ListedHistory {
  * Makes a store's database from its history files: the manifest, message ids, imports, identifiers and links, consents,
  * profiles and recent orders. What the history does not hold (write keys, settings, tombstones, models, an operator's joins) is
  * taken from the database in the folder where that is of this store and can be read, or from `from`. The old database moves
- * into quarantine when the new one is whole; until then nothing changes. Call it while nothing else uses the store. Throws
- * `damaged` naming history files that are missing or damaged.
+ * into quarantine when the new one is whole; until then nothing changes. Throws `conflict` while a server or a writer
+ * uses the store, and `damaged` naming history files that are missing or damaged.
  */
 export async function rebuildDatabase(
+  clock: Clock,
+  request: RebuildRequest,
+): Promise<RebuildReport> {
+  const release = aloneIn(request.folder, clock);
+  try {
+    return await rebuildAlone(clock, request);
+  } finally {
+    release();
+  }
+}
+
+async function rebuildAlone(
   clock: Clock,
   { folder, from, leaveOutDamaged }: RebuildRequest,
 ): Promise<RebuildReport> {
@@ -74,6 +88,21 @@ export async function rebuildDatabase(
       renameSync(join(folder, UNFINISHED), join(folder, DATABASE));
     }
     removeUnfinished(folder);
+  }
+}
+
+/** Neither a server nor a writer may use the store meanwhile. */
+function aloneIn(folder: string, clock: Clock): () => void {
+  const server = acquireServerLock({ folder }, clock);
+  try {
+    const releaseWriter = acquireWriterLock({ folder }, "rebuild", clock);
+    return () => {
+      releaseWriter();
+      server.release();
+    };
+  } catch (error) {
+    server.release();
+    throw error;
   }
 }
 
