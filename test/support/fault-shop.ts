@@ -125,6 +125,6 @@ async function serveModels(store: Store): Promise<void> {
   await smallIntentChampion(store, modelsFolder);
   await scoreAll(context, repurchaseTask());
   await scoreAll(context, intentTask({ hasVisits: false, poolDays: 365 }));
-  refreshAudiences(store, faultClock, { minimumProbability: 0.05 });
+  await refreshAudiences(store, faultClock, { minimumProbability: 0.05 });
   await exportAudiences(store, store.path("audiences"));
 }
