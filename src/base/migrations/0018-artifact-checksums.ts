@@ -1,5 +1,5 @@
 /**
- * Every file of a model version's folder as it was when the version was registered, or for a version of before
+ * Every file of a model version's folder as it was when the version was registered, or for an older version,
  * this schema, when it was first read after (`is_late`): what was damaged earlier is not seen. `name` is relative
  * to the version's folder.
  */
