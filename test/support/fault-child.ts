@@ -152,7 +152,7 @@ async function scores(): Promise<never> {
       publishAgain(count);
     }
     say("> publish audiences");
-    refreshAudiences(store, clock, { minimumProbability: 0.05 });
+    await refreshAudiences(store, clock, { minimumProbability: 0.05 });
     say("> export audiences");
     await exportAudiences(store, store.path("audiences"));
   }
