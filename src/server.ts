@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { cleaning, verifying } from "./background.ts";
 import {
   acquireServerLock,
   beside,
@@ -19,18 +20,12 @@ import {
   whenFree,
 } from "./base/index.ts";
 import { closeConnections, endsWithin } from "./closing.ts";
-import {
-  compactHistory,
-  openSlowVerification,
-  resolvedThrough,
-  sealInbox,
-} from "./collection/index.ts";
+import { compactHistory, resolvedThrough, sealInbox } from "./collection/index.ts";
 import { createLiveResolver } from "./customers/index.ts";
 import { type OnlineStore, openOnlineStore } from "./features/index.ts";
 import { listenError } from "./listen-error.ts";
 import { type LiveIntent, openLiveIntent } from "./predictions/index.ts";
 import { watchSealing } from "./seal-watch.ts";
-import { openFileCleaner } from "./segments/index.ts";
 import {
   applyRetentionDaily,
   asWriter,
@@ -252,23 +247,6 @@ function isForOthers(error: unknown): boolean {
   return isBusy(error) || (error instanceof ServiceError && error.code === "conflict");
 }
 
-/** Takes who withdrew out of the audience files, one time after the other; what fails waits for the next time. */
-function cleaning({ store, logger }: Service): () => Promise<void> {
-  const clean = openFileCleaner(store);
-  let last = Promise.resolve();
-  const run = async (): Promise<void> => {
-    try {
-      const { files, removed } = await clean();
-      if (removed > 0) {
-        logger.info({ files, removed }, "rows removed from audience files");
-      }
-    } catch (error) {
-      logger.error({ reason: messageOf(error) }, "audience files not cleaned");
-    }
-  };
-  return () => (last = last.then(run));
-}
-
 /** Makes a new day's features of products and categories ready, beside everything else; what fails waits for the next time. */
 function materialising(
   service: Service,
@@ -298,38 +276,6 @@ function materialising(
   return Object.assign(start, { ended: async () => running });
 }
 
-/** Checks the history file by file, and tells in health what is damaged. */
-function verifying({ store, logger, problems }: Service): () => void {
-  const verifyNext = openSlowVerification(store);
-  let isRunning = false;
-  const run = async (): Promise<void> => {
-    try {
-      const damaged = await verifyNext();
-      const said = damaged.map(({ file, damage }) => `${file}: ${damage}`).join("; ");
-      if (said === "") {
-        problems.clear("damaged-history");
-      } else {
-        problems.report(
-          "damaged-history",
-          `${said}; put it back from a backup, then run herkoop doctor`,
-        );
-        logger.error({ damaged }, "history files are damaged");
-      }
-    } catch (error) {
-      logger.error({ reason: messageOf(error) }, "history not verified");
-    }
-  };
-  return () => {
-    if (!isRunning) {
-      isRunning = true;
-      void run().finally(() => {
-        isRunning = false;
-      });
-    }
-  };
-}
-
-/** Resolves the next live lines; what fails waits for the next time, and is told once. */
 /** Passes over a turn in which another process writes. */
 function isMoreUnlessBusy(work: () => boolean): boolean {
   try {

@@ -29,7 +29,7 @@ export async function takeSums(
   const isKnown = "WHERE EXISTS (SELECT 1 FROM identifier WHERE id = @identifierId)";
   await insertAll(
     store,
-    `INSERT INTO pending_activity SELECT @identifierId, @source, @channel, @eventCount, @firstAt, @lastAt ${isKnown}`,
+    `INSERT INTO pending_activity SELECT @identifierId, @source, @channel, @eventCount, @firstAt, @lastAt, @isTrusted ${isKnown}`,
     activities,
     turns,
   );
@@ -129,7 +129,7 @@ function moveOne(desk: Desk, identifierId: number): void {
   const activities = statementOf<[number], Activity>(
     sqlite,
     `DELETE FROM pending_activity WHERE identifier_id = ? RETURNING identifier_id AS identifierId, source, channel,
-       event_count AS eventCount, first_at AS firstAt, last_at AS lastAt`,
+       event_count AS eventCount, first_at AS firstAt, last_at AS lastAt, is_trusted AS isTrusted`,
   );
   const orders = statementOf<[number], OrderPart>(
     sqlite,

@@ -129,7 +129,7 @@ describe("locks of a store", function () {
     await withStore(async (store, folder) => {
       const release = write(store);
       await attempt(folder);
-      searchFiles(store.folder, [{ type: "email", value: "jan.jansen@example.com" }]);
+      await searchFiles(store.folder, [{ type: "email", value: "jan.jansen@example.com" }]);
       expect((await attempt(folder)).refusal).to.include(`(process ${process.pid})`);
       release();
     });

@@ -24,6 +24,10 @@ const SHIPPED: Readonly<Record<string, string>> = {
   "0010-columns": "1347010a4ec761797016c41ef9827df3bfe7252a5f2b7dee0eb1f6389afc6272",
   "0011-feature-builds": "956c5ce9b705824d452bc79d2c46424545cfb0bc05c200ab99503880d22e81a2",
   "0012-online-features": "1e4e331a76c737a5c8e88ffab4a4ae5267fdfa6815d6ddecb4042058420159af",
+  "0013-store-identity": "a98aa276bfa6c89229c35cd502dbe878c2ff3591dacd1117926debbc263593ff",
+  "0014-locks": "aed6304c5492c25df6fa7fa836f8705d9591cb33b6e0bc0df8b214c0bcee8c1e",
+  "0015-pending-profiles": "7f192ab0997f39d60bcbb7ac7dc6cd01772306d3a8e1f7f7630463b783b08e69",
+  "0016-consent": "5e72da1d6631d5a9416bce7501de79c4e1248a916d0ee9137def091ff21da69b",
   "0017-missing-steps": "979bcb94b2e556065f3e56413c6d3c9a9f86abfb09d0768bac2b97b3a4fa85a8",
   "0018-artifact-checksums": "bd06bffb2d30ae23c407c7627cf09f3b293796753c6ea4ef60263b3ca77aca51",
 };

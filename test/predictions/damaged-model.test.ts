@@ -213,7 +213,7 @@ async function withServer(
     source: "shop",
     calls: [{ type: "track", messageId: "m", userId: "u1", event: "Product Viewed" }],
   });
-  resolveInbox(store, clock);
+  await resolveInbox(store, clock);
   const intent = openLiveIntent({ store, clock, logger, online, modelsFolder, problems });
   const quiet = pino({ level: "silent" });
   const app = createApp({ store, clock, logger: quiet, online, intent, problems });

@@ -39,7 +39,7 @@ function deny(store: Store, customer: number, purpose: string): void {
 
 async function withFiles(work: (store: Store) => Promise<void>): Promise<void> {
   await withStore(async (store) => {
-    fillShop(store);
+    await fillShop(store);
     await exportAudiences(store, store.path("audiences"));
     await cleanAudienceFiles(store);
     await work(store);
@@ -119,7 +119,7 @@ describe("audience files inside the store", () => {
 
   it("follow the purpose that their name says where their version is gone", async () => {
     await withFiles(async (store) => {
-      publishShop(store);
+      await publishShop(store);
       store.sqlite.exec("UPDATE audience SET computed_at = computed_at + 1000");
       deny(store, 1, "advertising");
       await cleanAudienceFiles(store);
@@ -137,7 +137,7 @@ describe("audience files inside the store", () => {
       const { store } = service;
       const ticks: (() => void)[] = [];
       try {
-        fillShop(store);
+        await fillShop(store);
         await exportAudiences(store, store.path("audiences"));
         const server = await startServer(service, "127.0.0.1", 0, (intervalMs, tick) => {
           if (intervalMs === 60_000) {

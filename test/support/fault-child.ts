@@ -110,7 +110,7 @@ async function files(): Promise<never> {
 }
 
 /** A run whose predictions all tell which run they are of: by a percentile that its instant decides. */
-function publishAgain(count: number): void {
+async function publishAgain(count: number): Promise<void> {
   for (const model of ["repurchase-week", "conversion-intent"] as const) {
     const run = currentRun(store, model);
     if (run === undefined) {
@@ -120,7 +120,7 @@ function publishAgain(count: number): void {
     const percentile = ((asOf / 1000) % 1000) / 1000;
     // One run has more than the next, so that a mix would be seen.
     const all = [...eachPrediction(store, run.id)].map((one) => ({ ...one, percentile }));
-    publishRun(
+    await publishRun(
       store,
       {
         model,
@@ -149,7 +149,7 @@ async function scores(): Promise<never> {
       await scoreAll({ ...context, asOf }, intentTask({ hasVisits: false, poolDays: 365 }));
     } else {
       say("> publish predictions");
-      publishAgain(count);
+      await publishAgain(count);
     }
     say("> publish audiences");
     await refreshAudiences(store, clock, { minimumProbability: 0.05 });

@@ -210,7 +210,7 @@ export async function plant(store: Store, folder: string): Promise<void> {
      FROM identifier WHERE type = 'user_id' AND value IN ('jan-7731', 'eva-2210');
      INSERT INTO duplicate (left_identifier_id, right_identifier_id, match_weight, probability, explanation, found_at)
      SELECT low_id, high_id, 3, 0.8, '{}', 0 FROM identifier_separation;
-     INSERT INTO pending_activity SELECT identifier_id, source, channel, 1, first_at, last_at FROM identifier_activity;
+     INSERT INTO pending_activity SELECT identifier_id, source, channel, 1, first_at, last_at, 1 FROM identifier_activity;
      INSERT INTO pending_order SELECT * FROM order_summary`,
   );
   await publish(store);

@@ -74,7 +74,7 @@ function say(store: Store, { id, ...one }: Combination): void {
 }
 
 /** Everybody is scored and in every audience before anybody has said anything. */
-function fill(store: Store): void {
+async function fill(store: Store): Promise<void> {
   for (const { id, name } of COMBINATIONS) {
     store.sqlite.prepare("INSERT INTO customer (id, first_seen_at) VALUES (?, 0)").run(id);
     store.sqlite
@@ -87,7 +87,7 @@ function fill(store: Store): void {
     store.sqlite
       .prepare("INSERT OR IGNORE INTO model_version VALUES (?, ?, 'network', 'x', '{}', 0, 0, 0)")
       .run(`${model}-v`, model);
-    publishRun(
+    await publishRun(
       store,
       { model, versionId: `${model}-v`, asOf: AS_OF, dataThrough: AS_OF, computedAt: AS_OF },
       COMBINATIONS.map(({ id }) => ({
@@ -99,7 +99,7 @@ function fill(store: Store): void {
       })),
     );
   }
-  refreshAudiences(store, clock, { minimumProbability: 0 });
+  await refreshAudiences(store, clock, { minimumProbability: 0 });
   for (const one of COMBINATIONS) {
     say(store, one);
   }
@@ -137,7 +137,7 @@ describe("the consent matrix", function () {
     const store = await openStore(join(folder, "store"));
     const modelsFolder = join(folder, "models");
     await smallIntentChampion(store, modelsFolder);
-    fill(store);
+    await fill(store);
     const online = openOnlineStore(store);
     const logger = createLogger("silent");
     const listen = (): LiveIntent => openLiveIntent({ store, clock, logger, online, modelsFolder });

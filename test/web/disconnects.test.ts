@@ -21,7 +21,7 @@ interface Watched {
 /** Runs work with a server over the shop whose log is watched. */
 async function watching(work: (watched: Watched) => Promise<void>): Promise<void> {
   await withStore(async (store) => {
-    fillShop(store);
+    await fillShop(store);
     const { key } = createWriteKey(store, clock, "live");
     const api = apiOver(store, { intent: INTENT, every: () => () => undefined });
     const server = createHttpServer(api.app);

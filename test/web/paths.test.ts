@@ -59,7 +59,7 @@ async function askAll({ app, store }: TestApi, key: string): Promise<Map<number,
 describe("an answer", () => {
   it("never names a path of the server, whatever is asked and whatever fails", async () => {
     await withStore(async (store) => {
-      fillShop(store);
+      await fillShop(store);
       addDuplicate(store);
       const { key } = createWriteKey(store, clock, "webshop");
       store.sqlite.exec(

@@ -18,6 +18,7 @@ CREATE TABLE pending_activity (
   event_count INTEGER NOT NULL,
   first_at INTEGER NOT NULL,
   last_at INTEGER NOT NULL,
+  is_trusted INTEGER NOT NULL,
   PRIMARY KEY (identifier_id, source, channel)
 ) STRICT, WITHOUT ROWID;
 

@@ -38,8 +38,7 @@ function withList(found: readonly FoundFile[], said: StoreFile): Choice {
   const later = found.filter(
     ({ name, facts }) =>
       !names.has(name) &&
-      facts !== undefined &&
-      facts.storeId === said.storeId &&
+      facts?.storeId === said.storeId &&
       facts.generation > said.generation &&
       facts.replaces.length === 0,
   );

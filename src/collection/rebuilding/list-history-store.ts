@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   type DuckDb,
+  DuckDbError,
   historyNames,
   literal,
   readStoreFile,
@@ -10,13 +11,14 @@ import {
   type StoreFile,
   writeTransaction,
 } from "../../base/index.ts";
-import { checksumOf } from "../checksum.ts";
+import { type Checksum, checksumOf } from "../checksum.ts";
 import { readFacts } from "../history-facts.ts";
 import {
   addImportRun,
   addSource,
   type HistoryFile,
   historySql,
+  type ImportRun,
   updateSource,
 } from "../history-store.ts";
 import { addHistoryFile } from "../manifest-change-store.ts";
@@ -57,7 +59,7 @@ export async function listHistory(store: Store, options: ListOptions): Promise<L
       ...missing.map((name) => `${name} (missing)`),
       ...unreadable.map((name) => `${name} (can't be read)`),
     ];
-    const files: { readonly file: HistoryFile; readonly from: ChosenFile }[] = [];
+    const files: DescribedFile[] = [];
     for (const from of chosen) {
       const file = await describe(duckdb, store, from);
       if (typeof file === "string") {
@@ -137,36 +139,65 @@ async function isHistory(duckdb: DuckDb, path: string): Promise<boolean> {
 async function describe(
   duckdb: DuckDb,
   store: Store,
-  { name, facts, listed }: ChosenFile,
+  from: ChosenFile,
 ): Promise<HistoryFile | string> {
-  const path = join(store.path("history"), name);
+  const path = join(store.path("history"), from.name);
   const checksum = await checksumOf(path);
-  if (listed !== undefined && listed.sha256 !== null && listed.sha256 !== checksum.sha256) {
+  const noted = from.listed?.sha256 ?? checksum.sha256;
+  if (noted !== checksum.sha256) {
     return "its bytes have changed";
   }
-  let row: Record<string, unknown> | undefined;
+  const content = await contentOf(duckdb, path);
+  if (content === undefined) {
+    return "can't be read";
+  }
+  const expected = from.listed?.rows ?? from.facts?.rows ?? content.rows;
+  return expected === content.rows
+    ? listedAs(from, content, checksum)
+    : `${content.rows} rows instead of ${expected}`;
+}
+
+interface Content {
+  readonly rows: number;
+  readonly span: Pick<HistoryFile, "firstOccurredAt" | "lastOccurredAt" | "lastKnownAt">;
+  /** Null where there are several. */
+  readonly source: string | null;
+}
+
+/** What is in a file, each of whose values is read; undefined where one can't be. */
+async function contentOf(duckdb: DuckDb, path: string): Promise<Content | undefined> {
   try {
-    [row] = await duckdb.rows(
+    const [row = {}] = await duckdb.rows(
       `SELECT count(*) AS n, min(occurred_at_ms) AS first, max(occurred_at_ms) AS last, max(known_at_ms) AS known,
               min(source) AS low, max(source) AS high, bit_xor(hash(f)) AS read FROM read_parquet(${literal(path)}) f`,
     );
-  } catch {
-    return "can't be read";
+    return {
+      rows: Number(row["n"]),
+      span: {
+        firstOccurredAt: Number(row["first"]),
+        lastOccurredAt: Number(row["last"]),
+        lastKnownAt: Number(row["known"]),
+      },
+      source: row["low"] === row["high"] ? String(row["low"]) : null,
+    };
+  } catch (error) {
+    if (error instanceof DuckDbError) {
+      return undefined;
+    }
+    throw error;
   }
-  const rows = Number(row?.["n"]);
-  const expected = listed?.rows ?? facts?.rows;
-  if (expected !== undefined && expected !== rows) {
-    return `${rows} rows instead of ${expected}`;
-  }
-  const only = row?.["low"] === row?.["high"] ? String(row?.["low"]) : null;
-  return {
-    ...{ name, rows, ...checksum },
-    source: facts === undefined ? only : facts.source,
-    importRunId: facts === undefined ? importIn(name) : facts.importRunId,
-    firstOccurredAt: Number(row?.["first"]),
-    lastOccurredAt: Number(row?.["last"]),
-    lastKnownAt: Number(row?.["known"]),
-  };
+}
+
+function listedAs(
+  { name, facts }: ChosenFile,
+  { rows, span, source }: Content,
+  checksum: Checksum,
+): HistoryFile {
+  const origin =
+    facts === undefined
+      ? { source, importRunId: importIn(name) }
+      : { source: facts.source, importRunId: facts.importRunId };
+  return { name, rows, ...span, ...origin, ...checksum };
 }
 
 /** The import that a file of before it said so is named for: `orders-0123456789abcdef.parquet`. */
@@ -174,40 +205,48 @@ function importIn(name: string): string | null {
   return /-([0-9a-f]{16})(\.\d+)?\.parquet$/.exec(name.replace(/^merged-/, ""))?.[1] ?? null;
 }
 
-function record(
-  store: Store,
-  files: readonly { readonly file: HistoryFile; readonly from: ChosenFile }[],
-  now: number,
-): void {
-  const runs = new Map(
-    files.flatMap(({ from }) => from.facts?.imports ?? []).map((run) => [run.id, run]),
-  );
+interface DescribedFile {
+  readonly file: HistoryFile;
+  readonly from: ChosenFile;
+}
+
+function record(store: Store, files: readonly DescribedFile[], now: number): void {
   writeTransaction(store.sqlite, () => {
     for (const { from } of files) {
       for (const [source, json] of Object.entries(from.facts?.mappings ?? {})) {
         updateSource(store.sqlite, source, json, now);
       }
     }
-    for (const run of [...runs.values()].sort((a, b) => a.finishedAt - b.finishedAt)) {
-      const rejects =
-        run.rejectsFile === null ? null : join(store.path("rejects"), basename(run.rejectsFile));
-      addImportRun(store, {
-        ...run,
-        rejectsFile: rejects !== null && existsSync(rejects) ? rejects : null,
-      });
-    }
     for (const { file } of files) {
       if (file.source !== null) {
         addSource(store, file.source, JSON.stringify(segmentMapping(file.source)), now);
       }
-      if (file.importRunId !== null && !runs.has(file.importRunId)) {
-        const { importRunId: id, source } = file;
-        addImportRun(store, unknownRun(id, source ?? "", file, now));
-        runs.set(id, unknownRun(id, source ?? "", file, now));
-      }
+    }
+    for (const run of runsOf(store, files, now)) {
+      addImportRun(store, run);
+    }
+    for (const { file } of files) {
       addHistoryFile(store, file);
     }
   });
+}
+
+/** The imports that files tell of, in their order, and one for each file that is only named for an import. */
+function runsOf(store: Store, files: readonly DescribedFile[], now: number): ImportRun[] {
+  const told = files.flatMap(({ from }) => from.facts?.imports ?? []);
+  const runs = new Map(told.map((run) => [run.id, withRejects(store, run)]));
+  for (const { file } of files) {
+    if (file.importRunId !== null && !runs.has(file.importRunId)) {
+      runs.set(file.importRunId, unknownRun(file.importRunId, file, now));
+    }
+  }
+  return [...runs.values()].sort((a, b) => a.finishedAt - b.finishedAt);
+}
+
+function withRejects(store: Store, run: ImportRun): ImportRun {
+  const file =
+    run.rejectsFile === null ? "" : join(store.path("rejects"), basename(run.rejectsFile));
+  return { ...run, rejectsFile: existsSync(file) ? file : null };
 }
 
 /** Files of several sources name none: their sources stand in the rows. */
@@ -218,14 +257,9 @@ async function addOtherSources(duckdb: DuckDb, store: Store, now: number): Promi
   }
 }
 
-function unknownRun(
-  id: string,
-  source: string,
-  { name, rows }: HistoryFile,
-  now: number,
-): Parameters<typeof addImportRun>[1] {
+function unknownRun(id: string, { name, rows, source }: HistoryFile, now: number): ImportRun {
   return {
-    ...{ id, source, file: name, checksum: "", knownAtRule: "{}" },
+    ...{ id, source: source ?? "", file: name, checksum: "", knownAtRule: "{}" },
     ...{ rowsRead: rows, rowsAccepted: rows, rowsDuplicate: 0, rowsRejected: 0 },
     ...{ rejectsFile: null, finishedAt: now },
   };

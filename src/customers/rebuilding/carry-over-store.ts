@@ -36,7 +36,7 @@ const CARRIED: readonly (readonly [what: string, sql: string])[] = [
   ["message counts", "INSERT OR IGNORE INTO message_count SELECT * FROM former.message_count"],
   [
     "waiting events",
-    `INSERT INTO inbox (${"$inbox"}) SELECT ${"$inbox"} FROM former.inbox i
+    `INSERT INTO inbox ($inbox) SELECT $inbox FROM former.inbox i
        WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.key = message_key(i.source, i.message_id)) ORDER BY sequence`,
   ],
   ["messages", "INSERT OR IGNORE INTO message SELECT * FROM former.message"],

@@ -32,8 +32,8 @@ interface Shop {
   readonly folder: string;
   readonly models: string;
   readonly backup: string;
-  back(options?: { readonly withKey: boolean }): Promise<Backup>;
-  restore(changes?: object): ReturnType<typeof restoreBackup>;
+  readonly back: (options?: { readonly withKey: boolean }) => Promise<Backup>;
+  readonly restore: (changes?: object) => ReturnType<typeof restoreBackup>;
 }
 
 /** A shop with an import that refused a row, live events, a model version and a key. */

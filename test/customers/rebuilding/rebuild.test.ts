@@ -265,7 +265,7 @@ describe("a database that is behind or foreign", () => {
   it("keeps what an operator decided, and refuses whoever was erased", async () => {
     await withShop(async (folder) => {
       const store = await openStore(folder);
-      await separateIdentifiers(
+      separateIdentifiers(
         store,
         shopClock,
         { type: "user_id", value: "u3" },
