@@ -7,8 +7,6 @@ import { killAll, runHerkoop, type Serving, serveStore } from "../support/proces
 import { createSender, expectAllOnce } from "../support/senders.ts";
 import { inFolder } from "../support/temporary.ts";
 
-const PRELOAD = join(import.meta.dirname, "..", "support", "moved-clock.ts");
-
 async function moveClock(server: Serving, days: number): Promise<void> {
   server.child.kill("SIGUSR2");
   await server.until(`clock moved to day ${days}\n`);
@@ -32,7 +30,7 @@ describe("a clock that is set", function () {
       const store = await openStore(folder);
       const { key } = createWriteKey(store, systemClock, "webshop");
       store.close();
-      const server = await serveStore(folder, [PRELOAD]);
+      const server = await serveStore(folder, "moved-clock");
       const { url } = server;
       const granted = createSender(key, "granted", says(true));
       const denied = createSender(key, "denied", says(false));

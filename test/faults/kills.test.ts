@@ -84,16 +84,28 @@ async function killInTurn(
 describe(`a store whose processes are killed ${KILLS} times at random moments`, function () {
   this.timeout(900_000);
   let templates: Templates;
+  let lanes: Readonly<Record<"live" | "files" | "scores", Promise<void>>>;
 
   before(async () => {
     templates = await makeTemplates({ hasModels: true });
+    // Side by side: each mostly waits for its child to start.
+    lanes = { live: killServers(), files: killImports(), scores: killScoring() };
+    // The test of each tells how it went.
+    await Promise.allSettled(Object.values(lanes));
   });
-  afterEach(killAll);
-  after(() => {
+  after(async () => {
+    await killAll();
     templates.remove();
   });
 
-  it("loses and doubles nothing that a server acknowledged, in ingest, resolve, seal and compaction", async () => {
+  it("loses and doubles nothing that a server acknowledged, in ingest, resolve, seal and compaction", () =>
+    lanes.live);
+  it("has all rows of a file once or none, in import, resolve, compaction, retention and backup", () =>
+    lanes.files);
+  it("shows one whole publication of predictions and audiences, in scoring and publishing", () =>
+    lanes.scores);
+
+  async function killServers(): Promise<void> {
     const folder = join(templates.folder(), "store");
     let key = "";
     await checked(folder, (store) => ({ key } = createWriteKey(store, systemClock, "webshop")));
@@ -113,7 +125,7 @@ describe(`a store whose processes are killed ${KILLS} times at random moments`, 
         phases.add(child.said());
         await child.kill();
       };
-      await sender.during(url, kill, 1);
+      await sender.during(url, kill, 5);
       sender.acknowledged.forEach((id) => acknowledged.add(id));
       await checked(folder, (store) => expectLines(store, acknowledged));
     }
@@ -132,9 +144,9 @@ describe(`a store whose processes are killed ${KILLS} times at random moments`, 
         readdirSync(join(folder, "history")).filter((name) => name.endsWith(".partial")),
       ).to.deep.equal([]);
     });
-  });
+  }
 
-  it("has all rows of a file once or none, in import, resolve, compaction, retention and backup", async () => {
+  async function killImports(): Promise<void> {
     const folder = join(templates.folder(), "store");
     const random = seededRandom(22);
     const phases = new Phases();
@@ -176,9 +188,9 @@ describe(`a store whose processes are killed ${KILLS} times at random moments`, 
       );
       expect(Number(old?.["n"]), "views that retention takes away").to.equal(0);
     });
-  });
+  }
 
-  it("shows one whole publication of predictions and audiences, in scoring and publishing", async () => {
+  async function killScoring(): Promise<void> {
     const folder = templates.shop();
     const random = seededRandom(23);
     const phases = new Phases();
@@ -197,7 +209,7 @@ describe(`a store whose processes are killed ${KILLS} times at random moments`, 
     expect(phases.of("score"), shown).to.be.at.least(0.1 * rounds);
     const publishing = ["publish predictions", "publish audiences", "export audiences"];
     expect(phases.of(...publishing), shown).to.be.at.least(0.3 * rounds);
-  });
+  }
 });
 
 /** Checks that the history has of every file all orders, each once, or none; of these all. Returns the number of files. */

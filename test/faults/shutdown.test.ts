@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { openStore, systemClock } from "../../src/base/index.ts";
 import { createWriteKey } from "../../src/collection/index.ts";
 import { holdBack, openStream } from "../support/half-sent.ts";
+import { smallIntentChampion } from "../support/intent.ts";
 import { killAll, serveStore } from "../support/processes.ts";
 import { createSender, expectAllOnce } from "../support/senders.ts";
 import { inFolder } from "../support/temporary.ts";
@@ -20,6 +21,7 @@ describe("a server that is told to stop under load", function () {
         const folder = join(root, "store");
         const store = await openStore(folder);
         const { key } = createWriteKey(store, systemClock, "webshop");
+        await smallIntentChampion(store, join(folder, "models"));
         store.close();
         const server = await serveStore(folder);
         const { url } = server;

@@ -26,8 +26,8 @@ import { importLines, rhythmicOrders, shopMapping } from "./shop.ts";
 /** Soon after the last order of the shop. */
 const faultClock = fixedClock("2023-05-01T00:00:00Z");
 
-export const ORDERS_PER_FILE = 1000;
-const VIEWS_PER_FILE = 200;
+export const ORDERS_PER_FILE = 400;
+const VIEWS_PER_FILE = 100;
 
 /** Writes a file of orders, and of old views that retention takes away, of which no row is in another file. */
 export function ordersFile(folder: string, name: string): string {

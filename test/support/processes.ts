@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Outcome } from "./command.ts";
+import { compiledProgram } from "./compiled.ts";
 
-const BIN = join(import.meta.dirname, "..", "..", "bin", "herkoop.js");
-const CHILD = join(import.meta.dirname, "fault-child.ts");
+/** As the program's first line has it. */
+const NODE_OPTIONS = ["--max-semi-space-size=32"];
 
 /** A process that a test started, with what it said so far. */
 export interface Talking {
@@ -93,14 +94,19 @@ function startProcess(command: string, args: readonly string[]): Talking {
   return talking;
 }
 
-/** Starts `herkoop` over a store; `preload` is a module to import first. */
-export function startHerkoop(
-  store: string,
-  args: readonly string[],
-  preload: readonly string[] = [],
-): Talking {
-  const imports = preload.flatMap((file) => ["--import", "tsx", "--import", file]);
-  return startProcess(process.execPath, [...imports, BIN, "--store", store, ...args]);
+/** Starts `herkoop` over a store; `preload` is the name of a module of test/support to import first. */
+export function startHerkoop(store: string, args: readonly string[], preload?: string): Talking {
+  const program = compiledProgram();
+  const imports =
+    preload === undefined ? [] : ["--import", join(program, "test", "support", `${preload}.js`)];
+  const cli = join(program, "src", "cli.js");
+  return startProcess(process.execPath, [
+    ...NODE_OPTIONS,
+    ...imports,
+    cli,
+    ...["--store", store],
+    ...args,
+  ]);
 }
 
 /** Runs `herkoop` to its end, which has to come within `ms`. */
@@ -120,7 +126,8 @@ export function startChild(
   args: readonly string[],
   within: readonly string[] = [],
 ): Talking {
-  const program = [process.execPath, "--import", "tsx", CHILD, mode, ...args];
+  const child = join(compiledProgram(), "test", "support", "fault-child.js");
+  const program = [process.execPath, ...NODE_OPTIONS, child, mode, ...args];
   const [command = "", ...rest] = [...within, ...program];
   return startProcess(command, rest);
 }
@@ -137,7 +144,7 @@ export async function untilServing(started: Talking, ms?: number): Promise<Servi
 }
 
 /** Starts `herkoop serve` on a free port. */
-export async function serveStore(store: string, preload: readonly string[] = []): Promise<Serving> {
+export async function serveStore(store: string, preload?: string): Promise<Serving> {
   return untilServing(startHerkoop(store, ["serve", "--port", "0"], preload));
 }
 

@@ -33,7 +33,7 @@ export function expectPublished(store: Store): void {
     .prepare<[], Publication & { model: string }>(
       `SELECT r.model, r.as_of AS asOf, r.computed_at AS computedAt, r.row_count AS promised, count(p.run_id) AS there,
               min(p.percentile) AS low, max(p.percentile) AS high
-       FROM prediction_run r LEFT JOIN prediction p ON p.run_id = r.id GROUP BY r.id ORDER BY r.model`,
+       FROM prediction_run r LEFT JOIN prediction p ON p.run_id = r.id WHERE r.is_current = 1 GROUP BY r.id ORDER BY r.model`,
     )
     .all();
   expect(runs.map(({ model }) => model)).to.deep.equal([...MODEL_NAMES].sort());
