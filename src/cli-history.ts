@@ -106,7 +106,7 @@ function retentionText(report: Awaited<ReturnType<typeof applyRetention>>): stri
         String(rows),
       ]),
     ),
-    `${report.rejectedMessages} rejected messages and ${report.rejectsFiles} files of rejects ${verb}; ${report.quarantinedFiles} files set aside ${verb}; ${report.filesRewritten} history files written anew`,
+    `${report.rejectedMessages} rejected messages and ${report.rejectsFiles} files of rejects ${verb}; ${report.quarantinedFiles} files set aside ${verb}; ${report.filesRewritten} history files rewritten`,
     ...(report.visitors === undefined
       ? []
       : [`${report.visitors} visitors and ${report.recentLines ?? 0} lines of timelines gone`]),

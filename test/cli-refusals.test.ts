@@ -45,7 +45,7 @@ describe("the command line refuses in one line", function () {
       const cases: readonly (readonly [string, readonly string[], number, RegExp])[] = [
         [file, ["status"], 2, /store .*--store.*expected a folder, and it is a file/],
         [join(file, "in"), ["status"], 2, /--store.*a part of the path is a file/],
-        [damaged, ["status"], 3, /--store.*herkoop\.sqlite is no database/],
+        [damaged, ["status"], 6, /--store.*herkoop\.sqlite is no database/],
         [fine, ["serve", "--port", "99999"], 2, /whole number from 0 to 65535, got "99999"/],
         [fine, ["serve", "--host", ""], 2, /expected an address of this machine, got nothing/],
         [fine, ["serve", "--host", "no.such.invalid"], 2, /host no\.such\.invalid .*--host/],
@@ -73,7 +73,7 @@ describe("the command line refuses in one line", function () {
       ["SQLITE_CANTOPEN", "invalid-input"],
       ["ENOSPC", "not-ready"],
       ["SQLITE_FULL", "not-ready"],
-      ["SQLITE_CORRUPT_INDEX", "not-ready"],
+      ["SQLITE_CORRUPT_INDEX", "damaged"],
       ["SQLITE_BUSY_SNAPSHOT", "overloaded"],
     ] as const) {
       const error = systemError(thrown(code), "the store");

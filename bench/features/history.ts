@@ -128,8 +128,8 @@ async function writeCustomers(
   const { sqlite } = store;
   const addCustomer = sqlite.prepare("INSERT INTO customer (id, first_seen_at) VALUES (?, ?)");
   const addIdentifier = sqlite.prepare(
-    `INSERT INTO identifier (id, type, value, customer_id, source, first_seen_at)
-     VALUES (@id, 'user_id', @value, @id, '${SOURCE}', @first)`,
+    `INSERT INTO identifier (id, type, value, customer_id, source, first_seen_at, is_trusted)
+     VALUES (@id, 'user_id', @value, @id, '${SOURCE}', @first, 1)`,
   );
   const add = sqlite.transaction((values: readonly unknown[], firsts: readonly unknown[]) => {
     for (const [index, value] of values.entries()) {

@@ -16,7 +16,7 @@ export const STORE_FILE = "store.json";
 const historyFile = z.strictObject({
   name: z.string().min(1),
   rows: z.int().min(0),
-  /** Null for files of before checksums were kept. */
+  /** Null for files that are older than checksums. */
   bytes: z.int().min(0).nullable(),
   sha256: z.string().nullable(),
 });

@@ -44,7 +44,7 @@ export function factsOption(facts: HistoryFacts): string {
   return `KV_METADATA {${KEY}: ${literal(JSON.stringify(facts))}}`;
 }
 
-/** The facts of a Parquet file; undefined for files of before they were written, and for foreign ones. */
+/** The facts of a Parquet file; undefined for older and for foreign files. */
 export async function readFacts(duckdb: DuckDb, path: string): Promise<HistoryFacts | undefined> {
   const [row] = await duckdb.rows(
     `SELECT decode(value) AS facts FROM parquet_kv_metadata(${literal(path)}) WHERE decode(key) = ${literal(KEY)}`,

@@ -19,7 +19,7 @@ export interface HistoryFile {
   readonly firstOccurredAt: number;
   readonly lastOccurredAt: number;
   readonly lastKnownAt: number;
-  /** Size and SHA-256 (hex); null for files of before they were kept. */
+  /** Size and SHA-256 (hex); null for older files. */
   readonly bytes: number | null;
   readonly sha256: string | null;
 }

@@ -24,6 +24,7 @@ export {
   type Channel,
   EVENT_TYPES,
   type EventType,
+  emptyHistorySql,
   HISTORY_COLUMNS,
   PURPOSES,
   type Purpose,

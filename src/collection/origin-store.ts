@@ -9,7 +9,7 @@ export type Origins = Pick<HistoryFacts, "imports" | "mappings" | "replaces">;
 
 /**
  * What a file that takes the place of visible ones says of where its rows come from: what they say, or where they were
- * written before files said it, what the database knows of them.
+ * older than that, what the database knows of them.
  */
 export async function originsOf(
   duckdb: DuckDb,

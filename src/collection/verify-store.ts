@@ -13,7 +13,7 @@ export interface Damage {
 /** What a check of the history came to. */
 export interface Verification {
   readonly filesVerified: number;
-  /** Files of before checksums were kept: theirs are taken now, and protect from here on. */
+  /** Older files had no checksum: it was taken now, and protects from here on. */
   readonly checksumsTaken: number;
   readonly damaged: readonly Damage[];
 }
@@ -106,7 +106,7 @@ async function countReadable(duckdb: DuckDb, path: string): Promise<number> {
   return Number(row?.["n"]);
 }
 
-/** Checks the history a file a call, over and over, for what goes on beside serving. Returns what is damaged by now. */
+/** Checks the next history file at each call, again and again. Returns what is damaged by now. */
 export function openSlowVerification(store: Store): () => Promise<readonly Damage[]> {
   let last = "";
   return async () => {

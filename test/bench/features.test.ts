@@ -30,7 +30,9 @@ async function storeIn(folder: string): Promise<Record<string, unknown[]>> {
         `SELECT * FROM ${historySql(store)} ORDER BY known_at_ms, message_id`,
       ),
       snapshot: await duckdb.rows(`SELECT * FROM ${identitySql(store)} ORDER BY value`),
-      files: store.sqlite.prepare("SELECT * FROM history_file").all(),
+      files: store.sqlite
+        .prepare("SELECT name, source, import_run_id, row_count, is_resolved FROM history_file")
+        .all(),
       identifiers: store.sqlite
         .prepare(
           `SELECT i.*, c.first_seen_at AS customer_seen_at, c.merged_into

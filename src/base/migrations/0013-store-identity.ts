@@ -1,6 +1,6 @@
 /**
  * Which store this database is of and how many changes of the history it knows, so that it can be told from a new, an older or
- * a foreign one; and size and SHA-256 of each history file, null for those of before until they are verified the first time;
+ * a foreign one; and size and SHA-256 of each history file, null for older ones until they are verified the first time;
  * and what a check found wrong with it.
  */
 export const storeIdentitySchema = `

@@ -3,7 +3,7 @@
  * statement reached the server; of a row of a file it is the time that the row states. `is_claim` marks what
  * came with a public key; `is_trusted` an identifier that anything but a public key named, and `trusted_count`
  * is how often more than a public key told of an activity. Statements and
- * visitors of before are taken as the stricter reading allows; `herkoop resolve --all` reads them again.
+ * older visitors are taken as the stricter reading allows; `herkoop resolve --all` reads them again.
  *
  * `consent_change` counts whatever may take somebody out of an audience: a grant that goes, an identifier that
  * goes or moves to another customer. `files_version` is the count up to which audience files were cleaned.

@@ -1,7 +1,6 @@
 /**
- * Every file of a model version's folder as it was when the version was registered, or for a version of before
- * this schema, when it was first read after (`is_late`): what was damaged earlier is not seen. `name` is relative
- * to the version's folder.
+ * Every file of a model version's folder as it was when the version was registered, or, for a version that is older than
+ * this schema, when it was first read (`is_late`): what was damaged earlier is not seen. `name` is relative to the version's folder.
  */
 export const artifactChecksumsSchema = `
 CREATE TABLE artifact_file (

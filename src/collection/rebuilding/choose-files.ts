@@ -4,7 +4,7 @@ import type { HistoryFacts } from "../history-facts.ts";
 /** A Parquet file in the history's folder, and what it says of itself. */
 export interface FoundFile {
   readonly name: string;
-  /** Undefined for files of before they said anything. */
+  /** Undefined for older files, which say nothing. */
   readonly facts: HistoryFacts | undefined;
 }
 

@@ -126,7 +126,7 @@ async function findFiles(
   return { found, unreadable };
 }
 
-/** Files of before they said anything are known by their columns. */
+/** Older files, which say nothing, are known by their columns. */
 async function isHistory(duckdb: DuckDb, path: string): Promise<boolean> {
   const columns = await duckdb.rows(`DESCRIBE SELECT * FROM read_parquet(${literal(path)})`);
   const names = new Set(columns.map((row) => String(row["column_name"])));
@@ -200,7 +200,7 @@ function listedAs(
   return { name, rows, ...span, ...origin, ...checksum };
 }
 
-/** The import that a file of before it said so is named for: `orders-0123456789abcdef.parquet`. */
+/** The import that an older file is named for: `orders-0123456789abcdef.parquet`. */
 function importIn(name: string): string | null {
   return /-([0-9a-f]{16})(\.\d+)?\.parquet$/.exec(name.replace(/^merged-/, ""))?.[1] ?? null;
 }

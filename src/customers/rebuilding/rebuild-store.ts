@@ -37,7 +37,7 @@ export interface RebuildRequest {
 /** What a rebuild came to. */
 export interface RebuildReport extends ListedHistory {
   readonly customers: number;
-  /** Customers whose numbers are those of before. */
+  /** Customers who kept their numbers. */
   readonly numbersKept: number;
   /** Rows taken over from an earlier database, by what they are; null where there was none that could be read. */
   readonly carriedOver: CarriedOver | null;

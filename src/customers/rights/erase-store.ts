@@ -22,6 +22,7 @@ import {
   type PersonHistory,
 } from "./person-history-store.ts";
 import { findPerson, type Person } from "./person-store.ts";
+import { eraseFromQuarantine, unsearchedFiles } from "./quarantine-files-store.ts";
 import { type Receipt, type ReceiptStore, type SignedReceipt, signReceipt } from "./receipt.ts";
 import { cleanDatabase, emptyLog, searchFiles, searchTables } from "./remains-store.ts";
 
@@ -123,6 +124,8 @@ async function finish(
   for (const { folder, removed } of await eraseFromFiles(store, person)) {
     addStore(store, id, { store: `${folder} files`, removed, changed: 0 });
   }
+  const { removed: setAside } = await eraseFromQuarantine(store, person);
+  addStore(store, id, { store: "quarantine files", removed: setAside, changed: 0 });
   onStep?.("files");
   const databaseRewritten = await cleanDatabase(store, person.identifiers);
   onStep?.("clean");
@@ -206,7 +209,8 @@ async function receiptOf(
     verification: {
       filesSearched: remains.filesSearched,
       identifiersSearched: remains.identifiersSearched,
-      filesWithRemains: remains.files,
+      // A file that nobody can look into may hold the person: the receipt names it.
+      filesWithRemains: [...remains.files, ...(await unsearchedFiles(store, person))],
       columnsWithRemains: searchTables(store.sqlite, person.identifiers),
       historyRowsLeft: await countNamed(store, person),
       databaseRewritten: done.databaseRewritten,

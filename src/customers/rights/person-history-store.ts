@@ -45,13 +45,18 @@ export async function findInHistory(store: Store, person: Person): Promise<Perso
   }
 }
 
+/** True of every line that names one of the identifiers, or holds it in a text of any column. */
+export function namedOrMentionedSql(identifiers: readonly Identifier[]): string {
+  const texts = HISTORY_TEXTS.map((column) => `(${mentionSql(column, identifiers)})`);
+  return `(${isNamedSql(identifiers)} OR ${texts.join(" OR ")})`;
+}
+
 /** How many lines still name the person, in any column. */
 export async function countNamed(store: Store, { identifiers }: Person): Promise<number> {
-  const texts = HISTORY_TEXTS.map((column) => `(${mentionSql(column, identifiers)})`);
   const duckdb = await store.openDuckDb();
   try {
     const [row] = await duckdb.rows(
-      `SELECT count(*) AS n FROM ${historySql(store)} WHERE ${isNamedSql(identifiers)} OR ${texts.join(" OR ")}`,
+      `SELECT count(*) AS n FROM ${historySql(store)} WHERE ${namedOrMentionedSql(identifiers)}`,
     );
     return Number(row?.["n"]);
   } finally {
