@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect } from "chai";
-import { openStore, openStoreKey } from "../../src/base/index.ts";
+import { openStore } from "../../src/base/index.ts";
+import { addTombstones } from "../../src/collection/index.ts";
 import { makeTemplates, type Templates } from "../support/fault-shop.ts";
 import {
   isClearLine,
@@ -186,9 +187,11 @@ describe("a file that is damaged", function () {
   }
 });
 
+/** Makes the store need its key: for a tombstone of somebody who was erased. */
 async function makeKey(folder: string): Promise<void> {
   const store = await openStore(folder);
-  openStoreKey(store);
+  store.sqlite.prepare("INSERT INTO erasure VALUES ('an erasure', 0, NULL, 0, '{}', '')").run();
+  addTombstones(store, [{ type: "user_id", value: "somebody erased" }], 0, "an erasure");
   store.close();
 }
 
