@@ -7,7 +7,7 @@ import { inFolder } from "./support/temporary.ts";
 const RULES = { events: { gekocht: "Order Completed" }, channel: "web", region: "NL" };
 
 describe("cli of collection", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
 
   it("makes keys of both kinds, and lists and revokes them", async () => {
     await inFolder(async (store) => {

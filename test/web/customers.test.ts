@@ -158,7 +158,8 @@ describe("a customer's predictions", () => {
     });
   });
 
-  it("are told by the command line with who answered", async () => {
+  it("are told by the command line with who answered", async function () {
+    this.timeout(120_000);
     await withStore(async (store, parent) => {
       await fillShop(store);
       const folder = join(parent, "store");

@@ -76,7 +76,7 @@ describe("an answer", () => {
       const broken = apiOver(store, { intent: gone });
       const { status, body } = await broken.get("/v1/customers/user_id/jan.jansen/intent");
       expect(status).to.be.oneOf([404, 503]);
-      expect((body as { detail: string }).detail).to.include("model version gone");
+      expect((body as { detail: string }).detail).to.include("version gone");
       await askAll(broken, key);
       store.sqlite.exec("DROP TABLE audience_member; DROP TABLE write_key");
       const dropped = await askAll(broken, key);
