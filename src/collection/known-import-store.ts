@@ -1,5 +1,5 @@
-import { literal, type Store, writeInTurns, writeWhenFree } from "../base/index.ts";
-import { historySql } from "./history-store.ts";
+import { type Store, writeWhenFree } from "../base/index.ts";
+import { learnMessages } from "./message-store.ts";
 
 interface PendingImport {
   readonly id: string;
@@ -25,19 +25,9 @@ export async function learnImports(store: Store, source: string): Promise<void> 
     return;
   }
   const { sqlite } = store;
-  const add = sqlite.prepare("INSERT INTO message VALUES (?) ON CONFLICT DO NOTHING");
-  const addKey = (key: unknown): void => {
-    add.run(Buffer.from(String(key), "hex"));
-  };
   const duckdb = await store.openDuckDb({ memoryLimitMiB: 400 });
   try {
-    const files = filesOf(store, source, pending);
-    // In the order of the table that they go to.
-    const keys = `SELECT substr(sha256(source || chr(10) || message_id), 1, 32) AS key
-      FROM ${historySql(store, files)} WHERE source = ${literal(source)} AND line = 0 ORDER BY key`;
-    for await (const [column = []] of duckdb.chunks(keys)) {
-      await writeInTurns(store, column, addKey);
-    }
+    await learnMessages(duckdb, store, filesOf(store, source, pending), source);
   } finally {
     duckdb.close();
   }

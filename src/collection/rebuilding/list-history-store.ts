@@ -23,8 +23,8 @@ import {
 } from "../history-store.ts";
 import { addHistoryFile } from "../manifest-change-store.ts";
 import { segmentMapping } from "../mapping.ts";
+import { learnMessages } from "../message-store.ts";
 import { type ChosenFile, chooseFiles, type FoundFile } from "./choose-files.ts";
-import { learnMessages } from "./learn-messages-store.ts";
 
 /** What a database that is made from the history got from it. */
 export interface ListedHistory {
