@@ -60,7 +60,7 @@ export function flattenDeep(json: Uint8Array, depthMax: number): void {
     if (byte === QUOTE) {
       const end = endOfString(json, at);
       if (isDeep) {
-        json.fill(SPACE, at, end + 1);
+        json.fill(SPACE, at, Math.min(end + 1, json.length));
       }
       at = end;
     } else {

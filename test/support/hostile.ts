@@ -263,7 +263,10 @@ export async function sendHostile(
         seed: seed + part,
       })) {
         const { status, text } = await send(url, key, hostile);
-        expect(status, `${text} ${hostile.body.toString("base64")}`).to.be.below(500);
+        const failure = JSON.stringify(
+          lines.findLast((line) => line["err"] !== undefined)?.["err"],
+        );
+        expect(status, `${failure} ${hostile.body.toString("base64")}`).to.be.below(500);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         accepted += text.split('"accepted"').length - 1;
       }

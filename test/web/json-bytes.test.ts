@@ -46,6 +46,16 @@ describe("JSON text that is looked at before it is parsed", () => {
     );
   });
 
+  it("may be cut off anywhere, also in a text that is nested too deep", () => {
+    const json = Buffer.from('[[[{"a": "b\\"c"}]]]');
+    for (let length = 0; length <= json.length; length++) {
+      const cut = Buffer.from(json.subarray(0, length));
+      expect(shapeOf(cut, 2).depth).to.be.at.most(4);
+      flattenDeep(cut, 2);
+      expect(cut).to.have.lengthOf(length);
+    }
+  });
+
   it("has 0 for what is nested too deep, and is the same for the rest", () => {
     fc.assert(
       fc.property(text, fc.nat(6), (json, depthMax) => {
