@@ -160,6 +160,8 @@ async function serve(
     await seal.last();
     await materialise.ended();
     await cleanFiles();
+    // Either of them may have held the lock that the seal needed.
+    await seal.last();
     waitAgain();
   };
   const close = async (): Promise<boolean> => {

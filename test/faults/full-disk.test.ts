@@ -36,6 +36,12 @@ async function sendUntil(
   throw new Error(`never answered as awaited: ${JSON.stringify([...sender.statuses])}`);
 }
 
+/** The last lines of a log, shortened. */
+function logEnd(text: string): string {
+  const lines = text.trim().split("\n").slice(-6);
+  return lines.map((line) => `${line.slice(0, 200)} ... ${line.slice(-60)}`).join("\n");
+}
+
 /** What lies in the history and is not in the manifest, or the other way round. */
 async function halfVisible(folder: string): Promise<string[]> {
   const store = await openStore(folder);
@@ -111,7 +117,10 @@ describe("a disk that is full", function () {
     const store = await openStore(folder);
     const waiting = store.sqlite.prepare("SELECT count(*) FROM inbox").pluck().get();
     store.close();
-    expect(waiting, "lines that are not sealed").to.equal(0);
+    expect(
+      waiting,
+      `lines that are not sealed; the log ends: ${logEnd(server.complained())}`,
+    ).to.equal(0);
     await expectAllOnce(folder, sender.acknowledged);
     expect(server.complained(), "the log").to.match(/full|space/);
   });

@@ -58,11 +58,12 @@ const say = (text: string): void => {
   }
 };
 
+/** Up to this they are as they are: the shutdown deadline, too. */
 const LONG_MS = 10_000;
 
 async function serve(): Promise<void> {
   const every: Every = (intervalMs, work) =>
-    systemEvery(intervalMs < LONG_MS ? intervalMs : intervalMs / Number(argument), () => {
+    systemEvery(intervalMs <= LONG_MS ? intervalMs : intervalMs / Number(argument), () => {
       if (intervalMs === 6 * LONG_MS) {
         say("> seal");
       }
