@@ -1,11 +1,13 @@
-import { historyNames } from "./base/index.ts";
+import { historyNames, KEY_FILE } from "./base/index.ts";
 import {
   type Damage,
+  keyDamage,
   listQuarantined,
   type Quarantined,
   unlistedFiles,
   verifyHistory,
 } from "./collection/index.ts";
+import { snapshotDamage } from "./customers/index.ts";
 import { verifyArtifacts } from "./models/index.ts";
 import type { Service } from "./service.ts";
 
@@ -23,7 +25,7 @@ export interface Diagnosis {
   readonly quarantined: readonly Quarantined[];
 }
 
-/** Checks everything in a store that can be checked: the database, and every history file and file of a model by its checksum. */
+/** Checks everything in a store that can be checked: the database, and by checksum every history file, file of a model and snapshot, and the key. */
 export async function diagnose(service: Service): Promise<Diagnosis> {
   const { store } = service;
   const history = await verifyHistory(store);
@@ -33,7 +35,15 @@ export async function diagnose(service: Service): Promise<Diagnosis> {
       damage: fault === "missing" ? "it is missing" : "its bytes have changed",
     }),
   );
-  const damaged = [...databaseDamage(service), ...history.damaged, ...models];
+  const snapshot = snapshotDamage(store);
+  const key = keyDamage(store);
+  const damaged = [
+    ...databaseDamage(service),
+    ...history.damaged,
+    ...models,
+    ...(snapshot === undefined ? [] : [snapshot]),
+    ...(key === undefined ? [] : [{ file: KEY_FILE, damage: key }]),
+  ];
   return {
     isWell: damaged.length === 0,
     historyFiles: historyNames(store.folder).length,

@@ -180,11 +180,11 @@ function pauseAfter(waitedMs: number): number {
 }
 
 /** So far the server's clock may step back without a message seeming to arrive before an earlier one. */
-const STEP_BACK_MAX_MS = 24 * 3_600_000;
+const STEP_BACK_MAX_MS = 7 * 24 * 3_600_000;
 
 /**
  * Tells the instant at which a message arrives, in the order of arrival: where the server's clock was set back
- * (by a day at most, since one that ran ahead by more was wrong), it goes on from the latest instant told until
+ * (by a week at most, since one that ran ahead by more was wrong), it goes on from the latest instant told until
  * the clock has caught up, also across restarts while the inbox holds a message.
  */
 function openArrivalTimes({ sqlite }: Store, clock: Clock): () => number {

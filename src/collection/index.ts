@@ -123,6 +123,7 @@ export {
 export {
   addTombstones,
   countTombstones,
+  keyDamage,
   liftTombstone,
   openTombstones,
 } from "./tombstone-store.ts";

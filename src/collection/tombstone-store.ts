@@ -135,8 +135,39 @@ export function addTombstones(
   for (const { type, hash } of hashed) {
     insert.run(type, hash, key.id, erasedAt, erasureId);
   }
+  store.sqlite
+    .prepare("INSERT INTO setting VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING")
+    .run(KEY_CHECK, JSON.stringify(key.hash(KEY_CHECK)), erasedAt);
   noteChange(store.sqlite);
   return hashed;
+}
+
+/** The setting that holds a hash of its own name by the store's key, by which a changed key is known. */
+const KEY_CHECK = "key-check";
+
+/** What is wrong with the store's key, which tells who was erased; undefined where it is whole, or not needed yet. */
+export function keyDamage(store: Store): string | undefined {
+  const hashes = readHashes(store.sqlite);
+  if (!hasStoreKey(store)) {
+    return hashes.length === 0 ? undefined : "it is missing; put it back from a backup";
+  }
+  let key: ReturnType<typeof openStoreKey>;
+  try {
+    key = openStoreKey(store);
+  } catch {
+    return "it can't be read; put it back from a backup";
+  }
+  const check = store.sqlite
+    .prepare<[string], string>("SELECT value FROM setting WHERE name = ?")
+    .pluck()
+    .get(KEY_CHECK);
+  const isChanged =
+    check !== undefined
+      ? JSON.parse(check) !== key.hash(KEY_CHECK)
+      : hashes.some(({ keyId }) => keyId !== key.id);
+  return isChanged
+    ? "it is not the key with which people were erased; put it back from a backup"
+    : undefined;
 }
 
 /**

@@ -86,7 +86,7 @@ export {
 export { type Receipt, type SignedReceipt, verifyReceipt } from "./rights/receipt.ts";
 export { rectifyPerson } from "./rights/rectify-store.ts";
 export { type RestoreRequest, restoreBackup } from "./rights/restore-store.ts";
-export { identityFile, identitySql, resolvedLinesSql } from "./snapshot-store.ts";
+export { identityFile, identitySql, resolvedLinesSql, snapshotDamage } from "./snapshot-store.ts";
 export {
   type CustomerChange,
   customerChanges,

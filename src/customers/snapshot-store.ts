@@ -1,4 +1,5 @@
-import { renameSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Clock,
@@ -7,20 +8,17 @@ import {
   literal,
   openReader,
   removeStrays,
+  ServiceError,
   type Sqlite,
   type Store,
   writeWhenFree,
 } from "../base/index.ts";
 
-/** Writes who is who beside the history, unless the latest snapshot already says so. */
+/** Writes who is who next to the history, unless the latest snapshot already says so and is whole. */
 export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb): Promise<void> {
   const version = versionOf(store.sqlite);
-  const latest = store.sqlite
-    .prepare<[], { generation: number; version: number }>(
-      "SELECT generation, identity_version AS version FROM identity_snapshot ORDER BY generation DESC LIMIT 1",
-    )
-    .get();
-  if (latest?.version === version) {
+  const latest = latestSnapshot(store);
+  if (latest?.version === version && snapshotDamage(store) === undefined) {
     return;
   }
   const generation = (latest?.generation ?? 0) + 1;
@@ -35,13 +33,55 @@ export async function writeSnapshot(store: Store, clock: Clock, duckdb: DuckDb):
     `COPY (SELECT type, value, CAST(customer_id AS INTEGER) AS customer_id, CAST(linked_at_ms AS BIGINT) AS linked_at_ms FROM identity ORDER BY 1, 2)
      TO ${literal(partial)} (FORMAT parquet, COMPRESSION zstd)`,
   );
+  const sha256 = sha256Of(readFileSync(partial));
   renameSync(partial, target);
   await writeWhenFree(store.sqlite, () =>
     store.sqlite
-      .prepare("INSERT OR REPLACE INTO identity_snapshot VALUES (?, ?, ?, ?, ?)")
-      .run(generation, file, copied.rows, clock.now(), copied.version),
+      .prepare("INSERT OR REPLACE INTO identity_snapshot VALUES (?, ?, ?, ?, ?, ?)")
+      .run(generation, file, copied.rows, clock.now(), copied.version, sha256),
   );
-  removeStrays(store.path("customers"), (name) => name >= nameOf(generation - 1));
+  removeStrays(
+    store.path("customers"),
+    (name) => !SNAPSHOT_NAME.test(name) || name >= nameOf(generation - 1),
+  );
+}
+
+/** How snapshots are called; other files in their folder are not ours to delete. */
+export const SNAPSHOT_NAME = /^identity-\d+\.parquet$/;
+
+interface LatestSnapshot {
+  readonly generation: number;
+  readonly version: number;
+  readonly file: string;
+  readonly sha256: string | null;
+}
+
+function latestSnapshot({ sqlite }: Store): LatestSnapshot | undefined {
+  return sqlite
+    .prepare<[], LatestSnapshot>(
+      "SELECT generation, identity_version AS version, file, sha256 FROM identity_snapshot ORDER BY generation DESC LIMIT 1",
+    )
+    .get();
+}
+
+/** What is wrong with the latest snapshot of who is who, as its file and what it has; undefined where it is whole, or there is none. */
+export function snapshotDamage(store: Store): { file: string; damage: string } | undefined {
+  const latest = latestSnapshot(store);
+  if (latest === undefined) {
+    return undefined;
+  }
+  const file = `customers/${latest.file}`;
+  const path = join(store.path("customers"), latest.file);
+  if (!existsSync(path)) {
+    return { file, damage: "it is missing; herkoop resolve writes it again" };
+  }
+  return latest.sha256 === null || sha256Of(readFileSync(path)) === latest.sha256
+    ? undefined
+    : { file, damage: "its bytes have changed; herkoop resolve writes it again" };
+}
+
+function sha256Of(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 interface CopiedIdentity {
@@ -94,13 +134,14 @@ export function identitySql(store: Store): string {
     : `read_parquet(${literal(file)})`;
 }
 
-/** The Parquet file of that map; undefined before the first. */
+/** The Parquet file of that map; undefined before the first. Throws `damaged` where it is. */
 export function identityFile(store: Store): string | undefined {
-  const file = store.sqlite
-    .prepare<[], string>("SELECT file FROM identity_snapshot ORDER BY generation DESC LIMIT 1")
-    .pluck()
-    .get();
-  return file === undefined ? undefined : join(store.path("customers"), file);
+  const fault = snapshotDamage(store);
+  if (fault !== undefined) {
+    throw new ServiceError("damaged", `${fault.file} is damaged: ${fault.damage}`);
+  }
+  const latest = latestSnapshot(store);
+  return latest === undefined ? undefined : join(store.path("customers"), latest.file);
 }
 
 /** What another engine than DuckDB says otherwise. */

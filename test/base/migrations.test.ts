@@ -30,6 +30,7 @@ const SHIPPED: Readonly<Record<string, string>> = {
   "0016-consent": "5e72da1d6631d5a9416bce7501de79c4e1248a916d0ee9137def091ff21da69b",
   "0017-missing-steps": "979bcb94b2e556065f3e56413c6d3c9a9f86abfb09d0768bac2b97b3a4fa85a8",
   "0018-artifact-checksums": "bd06bffb2d30ae23c407c7627cf09f3b293796753c6ea4ef60263b3ca77aca51",
+  "0019-snapshot-checksum": "9c47de9699dc3d05422194a73d2f2a3f1cf5f76fde9c63997406e88db7818154",
 };
 
 describe("migrations", () => {

@@ -363,7 +363,7 @@ const NAMES = new Set(
 
 /** Columns that say nothing of persons, or only by a keyed hash. */
 const NAMELESS = new Set(
-  `artifact_file.version_id artifact_file.name artifact_file.sha256 history_file.sha256 history_file.damage store_identity.store_id
+  `artifact_file.version_id artifact_file.name artifact_file.sha256 history_file.sha256 history_file.damage store_identity.store_id identity_snapshot.sha256
    population_feature.entity population_feature.key population_run.features
    audience.kind audience.model_version audience.name audience.purpose audience.week audience_member.name audience_member.product
    backup.folder feature_build.facts feature_build.purpose feature_build.service feature_build.spine feature_build.statistics duplicate.status duplicate.decided_by known_import.import_run_id message_count.source message_count.kind

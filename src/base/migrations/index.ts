@@ -15,6 +15,7 @@ import { pendingProfilesSchema } from "./0015-pending-profiles.ts";
 import { consentSchema } from "./0016-consent.ts";
 import { type MissingStep, missingSteps } from "./0017-missing-steps.ts";
 import { artifactChecksumsSchema } from "./0018-artifact-checksums.ts";
+import { snapshotChecksumSchema } from "./0019-snapshot-checksum.ts";
 
 /** A numbered schema change. `steps` mend what earlier texts of other migrations left out. */
 export interface Migration {
@@ -45,4 +46,5 @@ export const migrations: readonly Migration[] = [
   { name: "0016-consent", sql: consentSchema },
   { name: "0017-missing-steps", sql: "", steps: missingSteps },
   { name: "0018-artifact-checksums", sql: artifactChecksumsSchema },
+  { name: "0019-snapshot-checksum", sql: snapshotChecksumSchema },
 ];

@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDbError, literal, type Store, writeTransaction } from "../../base/index.ts";
-
-const SNAPSHOT = /^identity-\d+\.parquet$/;
+import { SNAPSHOT_NAME } from "../snapshot-store.ts";
 
 /** Before any event: whoever is seen takes the place of what was only kept free. */
 const NEVER_SEEN = Number.MAX_SAFE_INTEGER;
@@ -72,7 +71,7 @@ function snapshotNames(store: Store): string[] {
   const folder = join(store.folder, "customers");
   return existsSync(folder)
     ? readdirSync(folder)
-        .filter((name) => SNAPSHOT.test(name))
+        .filter((name) => SNAPSHOT_NAME.test(name))
         .sort()
     : [];
 }

@@ -5,6 +5,7 @@ import { type Clock, openStoreKey, type Store, toIso, writeWhenFree } from "../.
 import { addTombstones, listBackups, setAsideUnlisted } from "../../collection/index.ts";
 import type { Identifier } from "../identity-rules.ts";
 import { resolveCustomers, resolveInboxNow, writeIdentity } from "../resolve-store.ts";
+import { SNAPSHOT_NAME } from "../snapshot-store.ts";
 import { eraseRows, type TableErasure } from "./erase-rows-store.ts";
 import {
   beginErasure,
@@ -176,7 +177,9 @@ async function renewSnapshot(store: Store, clock: Clock): Promise<void> {
     .pluck()
     .get();
   const folder = store.path("customers");
-  for (const name of readdirSync(folder).filter((one) => one !== current)) {
+  for (const name of readdirSync(folder).filter(
+    (one) => SNAPSHOT_NAME.test(one) && one !== current,
+  )) {
     rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
