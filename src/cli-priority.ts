@@ -1,24 +1,13 @@
+import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { yieldProcessor } from "./base/index.ts";
 
 /** Commands that compute for long; whoever types another one waits for its answer. */
-const BATCH: ReadonlySet<string> = new Set([
-  "import",
-  "resolve",
-  "train",
-  "backtest",
-  "score",
-  "audiences",
-  "prune",
-  "compact",
-  "refunds",
-  "backup",
-  "retention run",
-  "duplicates find",
-  "features export",
-  "features rows",
-  "features materialize",
-]);
+const BATCH: ReadonlySet<string> = new Set(
+  JSON.parse(
+    readFileSync(new URL("../bin/batch-commands.json", import.meta.url), "utf8"),
+  ) as string[],
+);
 
 /** Lets a server on the same machine go first while a batch command runs. */
 export function yieldWhileComputing(program: Command): void {
