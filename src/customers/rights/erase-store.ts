@@ -23,7 +23,7 @@ import {
   type PersonHistory,
 } from "./person-history-store.ts";
 import { findPerson, type Person } from "./person-store.ts";
-import { eraseFromQuarantine, unsearchedFiles } from "./quarantine-files-store.ts";
+import { eraseFromQuarantine } from "./quarantine-files-store.ts";
 import { type Receipt, type ReceiptStore, type SignedReceipt, signReceipt } from "./receipt.ts";
 import { cleanDatabase, emptyLog, searchFiles, searchTables } from "./remains-store.ts";
 
@@ -125,13 +125,17 @@ async function finish(
   for (const { folder, removed } of await eraseFromFiles(store, person)) {
     addStore(store, id, { store: `${folder} files`, removed, changed: 0 });
   }
-  const { removed: setAside } = await eraseFromQuarantine(store, person);
+  const { removed: setAside, unsearched } = await eraseFromQuarantine(store, person);
   addStore(store, id, { store: "quarantine files", removed: setAside, changed: 0 });
   onStep?.("files");
   const databaseRewritten = await cleanDatabase(store, person.identifiers);
   onStep?.("clean");
   const finishedAt = clock.now();
-  const receipt = await receiptOf(store, id, modelsFolder, { finishedAt, databaseRewritten });
+  const receipt = await receiptOf(store, id, modelsFolder, {
+    finishedAt,
+    databaseRewritten,
+    unsearched,
+  });
   const signed = signReceipt(receipt, openStoreKey(store));
   finishErasure(store, id, finishedAt, signed);
   emptyLog(store.sqlite);
@@ -188,7 +192,11 @@ async function receiptOf(
   store: Store,
   id: string,
   modelsFolder: string,
-  done: { readonly finishedAt: number; readonly databaseRewritten: boolean },
+  done: {
+    readonly finishedAt: number;
+    readonly databaseRewritten: boolean;
+    readonly unsearched: readonly string[];
+  },
 ): Promise<Receipt> {
   const { person, startedAt, tombstones, firstKnownAt, stores } = readPlan(store, id);
   const key = openStoreKey(store);
@@ -213,7 +221,7 @@ async function receiptOf(
       filesSearched: remains.filesSearched,
       identifiersSearched: remains.identifiersSearched,
       // A file that nobody can look into may hold the person: the receipt names it.
-      filesWithRemains: [...remains.files, ...(await unsearchedFiles(store, person))],
+      filesWithRemains: [...remains.files, ...done.unsearched],
       columnsWithRemains: searchTables(store.sqlite, person.identifiers),
       historyRowsLeft: await countNamed(store, person),
       databaseRewritten: done.databaseRewritten,

@@ -46,11 +46,6 @@ export async function eraseFromQuarantine(
   return { removed, unsearched };
 }
 
-/** The Parquet files in quarantine that can't be looked into, named from the store's folder. */
-export async function unsearchedFiles(store: Store, person: Person): Promise<readonly string[]> {
-  return (await eraseFromQuarantine(store, person)).unsearched;
-}
-
 function parquetNames(store: Store): string[] {
   const folder = join(store.folder, "quarantine");
   return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".parquet")) : [];
